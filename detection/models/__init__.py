@@ -1,0 +1,24 @@
+"""What cameras are, what they saw, and which model said so."""
+
+from detection.models.camera import Camera, Device, Rule, Zone
+from detection.models.deployment import Deployment
+from detection.models.footage import Footage, Photo, PhotoDetection, Segment
+from detection.models.incident import Evidence, Incident, IncidentEvent, RuleHit
+from detection.models.track import TrackLog
+
+__all__ = [
+    "Camera",
+    "Deployment",
+    "Device",
+    "Evidence",
+    "Footage",
+    "Incident",
+    "IncidentEvent",
+    "Photo",
+    "PhotoDetection",
+    "Rule",
+    "RuleHit",
+    "Segment",
+    "TrackLog",
+    "Zone",
+]

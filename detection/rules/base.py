@@ -1,0 +1,228 @@
+"""What every rule shares: its specification, its parameters and the registry of kinds.
+
+A kind of rule is one subclass of ``Rule``. It sees one ``Scene`` at a time and answers who holds
+it now; when that becomes an incident, and when the incident ends, is decided in ``incidents``.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from detection.rules.hours import HoursWindow
+from detection.rules.subjects import Subject
+
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+ZONE_KINDS = ("monitored", "restricted", "private", "public")
+WHOLE_FRAME = "frame"
+VEHICLE_CLASSES = frozenset({"bicycle", "car", "motorcycle", "bus", "train", "truck"})
+DAY_SECONDS = 86_400.0
+
+# Containers round presentation times, often to a millisecond: two roundings may add up.
+TIMESTAMP_SLACK_SECONDS = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSpec:
+    """A named polygon of the picture, points (x, y) normalised to 0..1."""
+
+    name: str
+    kind: str
+    polygon: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """A rule as a person set it up.
+
+    Attributes:
+        zones: names of zones; empty means what the kind takes by default.
+        classes: class names; empty means every class.
+        parameters: values by name; what is absent has the kind's default.
+        active_hours: windows of which any one suffices; None means always.
+    """
+
+    name: str
+    kind: str
+    zones: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    severity: str = "medium"
+    parameters: dict = field(default_factory=dict)
+    active_hours: tuple[HoursWindow, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number that a person may set on a rule; a default of None depends on the others."""
+
+    default: float | None
+    unit: str
+    minimum: float
+    maximum: float
+    meaning: str
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What sampling does to measured times.
+
+    Attributes:
+        sample_seconds: time between two sampled frames.
+        lost_seconds: how long a subject may be out of sight before it is lost.
+    """
+
+    sample_seconds: float
+    lost_seconds: float
+
+    def longest_gap(self, seconds: float) -> float:
+        """Return the longest time between two samples that a gap of ``seconds`` may look like.
+
+        A true gap of g seconds is seen as more than g and less than g plus two periods, so one
+        period is the allowance that treats every sampling rate alike.
+        """
+        return seconds + self.sample_seconds + TIMESTAMP_SLACK_SECONDS
+
+    def shortest_stay(self, seconds: float) -> float:
+        """Return the shortest time between samples that proves a stay of about ``seconds``.
+
+        A threshold off the sampling grid is rounded down to it: otherwise a stay could clear the
+        threshold by more than a period and still be missed at a low rate.
+        """
+        periods = math.floor((seconds + TIMESTAMP_SLACK_SECONDS) / self.sample_seconds)
+        return periods * self.sample_seconds - TIMESTAMP_SLACK_SECONDS
+
+
+class Scene:
+    """Who is where at one time.
+
+    Attributes:
+        subjects: everyone in sight, ordered by track id.
+        inside: for each zone's name, positions in ``subjects`` of those standing in it.
+        is_backfill: the scene lies in the past and shows only tracks confirmed since.
+    """
+
+    def __init__(self, at_seconds, subjects, inside, *, is_backfill=False):
+        self.at_seconds: float = at_seconds
+        self.subjects: Sequence[Subject] = subjects
+        self.inside: Mapping[str, Sequence[int]] = inside
+        self.is_backfill: bool = is_backfill
+        self._members: dict[tuple, list[Subject]] = {}
+
+    def members(self, zone: str, classes: frozenset[str]) -> list[Subject]:
+        """Return the subjects of some classes (none named: all) that stand in a zone."""
+        key = (zone, classes)
+        found = self._members.get(key)
+        if found is None:
+            found = [self.subjects[position] for position in self.inside[zone]]
+            if classes:
+                found = [subject for subject in found if subject.class_name in classes]
+            self._members[key] = found
+        return found
+
+
+@dataclass(slots=True)
+class Holding:
+    """A rule holds at this moment.
+
+    Attributes:
+        subject: a Subject's number, or a text naming what is no single track.
+        participants: the subjects in sight that make the rule hold.
+    """
+
+    subject: int | str
+    zone: str
+    participants: Sequence[Subject]
+
+
+LIFECYCLE_PARAMETERS = {
+    "grace_seconds": Parameter(2.0, "s", 0.0, 600.0, "gaps up to this long are bridged"),
+    "cooldown_seconds": Parameter(
+        30.0, "s", 0.0, DAY_SECONDS, "after a hit the same subject does not open one for so long"
+    ),
+}
+
+RULE_KINDS: dict[str, type["Rule"]] = {}
+
+
+class Rule(ABC):
+    """A kind of rule. Subclasses that set ``kind`` are registered in RULE_KINDS.
+
+    Attributes:
+        category: the incident's category when this rule opens it.
+        parameters_by_name: what may be set, with defaults and limits.
+        zone_kinds: the kinds of zone that the rule may name; None means any.
+    """
+
+    kind: ClassVar[str]
+    category: ClassVar[str] = "unknown"
+    default_severity: ClassVar[str] = "medium"
+    parameters_by_name: ClassVar[dict[str, Parameter]] = LIFECYCLE_PARAMETERS
+    zone_kinds: ClassVar[tuple[str, ...] | None] = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "kind" in cls.__dict__:
+            RULE_KINDS[cls.kind] = cls
+
+    def __init__(self, spec: RuleSpec, zones: Sequence[ZoneSpec], timing: Timing):
+        self.spec = spec
+        self.timing = timing
+        self.parameters = self.complete_parameters(spec.parameters)
+        self.zones = self.select_zones(spec, zones)
+        self.classes = frozenset(spec.classes)
+        self.longest_gap = timing.longest_gap(self.parameters["grace_seconds"])
+
+    @classmethod
+    def complete_parameters(cls, given: Mapping) -> dict:
+        """Return every parameter, those not given at their defaults."""
+        return {
+            name: given.get(name, parameter.default)
+            for name, parameter in cls.parameters_by_name.items()
+        }
+
+    @classmethod
+    def find_conflict(cls, parameters: Mapping) -> tuple[str, str] | None:
+        """Return (parameter, what is wrong) when values exclude each other."""
+        return None
+
+    @classmethod
+    def select_zones(cls, spec: RuleSpec, zones: Sequence[ZoneSpec]) -> tuple[str, ...]:
+        """Return the names of the zones to watch; without any, the whole frame."""
+        return spec.zones or (WHOLE_FRAME,)
+
+    def category_for(self, class_name: str) -> str:
+        return self.category
+
+    @abstractmethod
+    def observe(self, scene: Scene) -> list[Holding]:
+        """Take in a scene and return who holds the rule at its time.
+
+        What is returned for a backfill never opens a hit; it only keeps open ones alive.
+        """
+
+    @abstractmethod
+    def numbers(self, subject: int | str, zone: str, until_seconds: float) -> dict:
+        """Return the figures of a subject's hit as they stood at a time."""
+
+    @abstractmethod
+    def why(self, class_name: str, zone: str, numbers: Mapping) -> str:
+        """Say in one sentence why the rule holds."""
+
+    @abstractmethod
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Drop what is known of lost subjects."""
+
+    @abstractmethod
+    def state(self) -> dict:
+        """Return everything remembered, as JSON values."""
+
+    @abstractmethod
+    def restore(self, state: dict) -> None:
+        """Take over what another rule of the same specification remembered."""
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration for people: "1.2 s", "45 s"."""
+    return f"{round(seconds, 1):g} s" if seconds < 9.95 else f"{seconds:.0f} s"

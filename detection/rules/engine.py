@@ -1,0 +1,204 @@
+"""Runs the rules of one camera session over its tracked frames.
+
+The engine finds out who the tracks are (``subjects``), in which zones they stand, asks every rule
+who holds it, and lets ``incidents`` draw the conclusions. All it remembers can be taken out with
+``state()`` and put into a fresh engine, between any two frames.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+import shapely
+
+from detection.rules.base import (
+    RULE_KINDS,
+    WHOLE_FRAME,
+    Holding,
+    Rule,
+    RuleSpec,
+    Scene,
+    Timing,
+    ZoneSpec,
+)
+from detection.rules.incidents import Lifecycle, Transition
+from detection.rules.subjects import SubjectBook
+from detection.vision.types import Observation, TrackedFrame
+from hitlsite.errors import DomainError
+
+# A detector ends a box at the frame's lower edge and the tracker smooths it a little past it; the
+# feet are then below the picture, and the edge stands for them.
+EDGE_TOLERANCE = 0.05
+
+_BY_TRACK = attrgetter("track_id")
+_BY_TIME_AND_TRACK = attrgetter("at_seconds", "track_id")
+
+
+def make_anchors(observations: Sequence[Observation]) -> np.ndarray:
+    """Return the bottom centres (N, 2) of boxes that may reach out of the frame, not clipped."""
+    boxes = np.array([seen.box_xyxy for seen in observations], dtype=np.float64).reshape(-1, 4)
+    anchors = np.stack(((boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]), axis=1)
+    below = (anchors[:, 1] > 1.0) & (anchors[:, 1] <= 1.0 + EDGE_TOLERANCE)
+    anchors[below, 1] = 1.0
+    return anchors
+
+
+class RuleEngine:
+    """Turn tracked frames into incident transitions.
+
+    Args:
+        zones, rules: the camera's; see ``config.parse_config``, which checks them.
+        aspect_ratio: frame width / height.
+        sampling_fps: frames a second that the engine is given; no more than the source has.
+        lost_seconds: out of sight for longer than this, a subject is lost.
+        clock: source time in seconds -> aware local datetime; wanted when a rule has active
+            hours, which otherwise always apply.
+
+    Raises:
+        DomainError: rules_invalid, when a rule names an unknown kind or zone.
+    """
+
+    def __init__(
+        self,
+        zones: Sequence[ZoneSpec],
+        rules: Sequence[RuleSpec],
+        *,
+        aspect_ratio: float,
+        sampling_fps: float,
+        lost_seconds: float = 2.0,
+        clock: Callable[[float], datetime] | None = None,
+    ):
+        timing = Timing(sample_seconds=1.0 / sampling_fps, lost_seconds=lost_seconds)
+        self._rules = [make_rule(spec, zones, timing) for spec in rules]
+        used = {name for rule in self._rules for name in rule.zones}
+        self._polygons = {
+            zone.name: shapely.Polygon(zone.polygon) for zone in zones if zone.name in used
+        }
+        shapely.prepare(list(self._polygons.values()))
+        self._watches_frame = WHOLE_FRAME in used
+        self._subjects = SubjectBook(
+            aspect_ratio=aspect_ratio, longest_gap=timing.longest_gap(lost_seconds)
+        )
+        self._lifecycle = Lifecycle(self._rules)
+        self._clock = clock
+        self._last_at: float | None = None
+
+    def update(self, tracked: TrackedFrame) -> list[Transition]:
+        """Take in the next frame and return what it changed.
+
+        A frame that is no later than the last one (a repeated timestamp, a frame given again
+        after ``restore``) changes nothing.
+        """
+        at_seconds = float(tracked.at_seconds)
+        if self._last_at is not None and at_seconds <= self._last_at:
+            return []
+        observations = sorted(tracked.observations, key=_BY_TRACK)
+        visible = {seen.track_id for seen in observations}
+        transitions = self._look_back(tracked.earlier, at_seconds, visible)
+        transitions += self._expire(at_seconds)
+        subjects = self._subjects.resolve(observations, at_seconds, is_held=tracked.is_held)
+        scene = Scene(at_seconds, subjects, self._locate(observations))
+        transitions += self._lifecycle.apply(at_seconds, self._holdings(scene))
+        self._last_at = at_seconds
+        return transitions
+
+    def finish(self, at_seconds: float) -> list[Transition]:
+        """Close every open incident because the source ended at a time."""
+        return self._expire(at_seconds) + self._lifecycle.finish(at_seconds)
+
+    def live_incidents(self) -> list[tuple[str, float, float]]:
+        """Return (key, peak_at_seconds, last_held_seconds) of every open incident."""
+        return self._lifecycle.live()
+
+    def _expire(self, at_seconds):
+        lost = self._subjects.expire(at_seconds)
+        transitions = self._lifecycle.expire(at_seconds, lost)
+        if lost:
+            for rule in self._rules:
+                rule.forget(lost)
+        return transitions
+
+    def _look_back(self, earlier, at_seconds, visible):
+        """Let dwell begin, or go on, when a track was first seen, not when it was confirmed."""
+        transitions = []
+        past = [seen for seen in earlier if seen.at_seconds < at_seconds]
+        past.sort(key=_BY_TIME_AND_TRACK)
+        for then, group in groupby(past, key=attrgetter("at_seconds")):
+            observations = self._subjects.select_news(group)
+            subjects = self._subjects.resolve(observations, float(then), reserved=visible)
+            scene = Scene(float(then), subjects, self._locate(observations), is_backfill=True)
+            transitions += self._lifecycle.expire(float(then))
+            self._lifecycle.extend(float(then), self._holdings(scene))
+        return transitions
+
+    def _locate(self, observations) -> dict[str, list[int]]:
+        """Return for each zone the positions of the observations whose anchor lies in it."""
+        inside = {WHOLE_FRAME: range(len(observations))} if self._watches_frame else {}
+        if not observations:
+            return inside | {name: [] for name in self._polygons}
+        anchors = make_anchors(observations)
+        for name, polygon in self._polygons.items():
+            # The edge belongs to the zone, as intersects_xy has it: zones reach the frame's edge.
+            hits = shapely.intersects_xy(polygon, anchors[:, 0], anchors[:, 1])
+            inside[name] = np.flatnonzero(hits).tolist()
+        return inside
+
+    def _holdings(self, scene) -> list[tuple[int, Holding]]:
+        local = None
+        holdings = []
+        for position, rule in enumerate(self._rules):
+            found = rule.observe(scene)
+            windows = rule.spec.active_hours
+            if found and windows is not None and self._clock is not None:
+                local = local or self._clock(scene.at_seconds)
+                if not any(window.contains(local) for window in windows):
+                    continue
+            holdings += [(position, holding) for holding in found]
+        return holdings
+
+    def state(self) -> dict:
+        """Return everything remembered, as JSON values."""
+        return {
+            "rules": [[rule.spec.name, rule.kind, list(rule.zones)] for rule in self._rules],
+            "last_at": self._last_at,
+            "subjects": self._subjects.state(),
+            "memories": [rule.state() for rule in self._rules],
+            "lifecycle": self._lifecycle.state(),
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go on where another engine with the same zones and rules stood.
+
+        Raises:
+            DomainError: rules_changed, when the state comes from other rules.
+        """
+        mine = [[rule.spec.name, rule.kind, list(rule.zones)] for rule in self._rules]
+        if state["rules"] != mine:
+            theirs = ", ".join(name for name, *_ in state["rules"]) or "none"
+            raise DomainError(
+                "rules_changed", f"The stored state belongs to other rules ({theirs}) or zones."
+            )
+        self._last_at = state["last_at"]
+        self._subjects.restore(state["subjects"])
+        self._lifecycle.restore(state["lifecycle"])
+        for rule, memory in zip(self._rules, state["memories"], strict=True):
+            rule.restore(memory)
+
+
+def make_rule(spec: RuleSpec, zones: Sequence[ZoneSpec], timing: Timing) -> Rule:
+    """Build a rule from its specification; DomainError names an unknown kind or zone."""
+    rule_class = RULE_KINDS.get(spec.kind)
+    if rule_class is None:
+        known = ", ".join(sorted(RULE_KINDS))
+        raise DomainError(
+            "rules_invalid",
+            f'Rule "{spec.name}" has the unknown kind "{spec.kind}"; known: {known}.',
+        )
+    missing = set(spec.zones) - {zone.name for zone in zones}
+    if missing:
+        raise DomainError(
+            "rules_invalid", f'Rule "{spec.name}" names the unknown zone "{min(missing)}".'
+        )
+    return rule_class(spec, zones, timing)

@@ -1,0 +1,30 @@
+"""What other parts ask about detection."""
+
+from detection.models import Camera, Deployment, Incident
+from detection.slots import OBJECT_DETECTOR
+
+
+def incidents_ready():
+    """Return closed incidents whose evidence is whole, oldest first."""
+    return Incident.objects.filter(
+        state=Incident.State.CLOSED, evidence_complete_at__isnull=False
+    ).order_by("evidence_complete_at", "pk")
+
+
+def open_incidents(user):
+    """Return the incidents that go on right now, newest first."""
+    return (
+        Incident.objects.visible_to(user)
+        .filter(state=Incident.State.OPEN)
+        .select_related("camera")
+        .order_by("-opened_at")
+    )
+
+
+def cameras(user):
+    return Camera.objects.visible_to(user).order_by("name")
+
+
+def active_deployments(slot=OBJECT_DETECTOR):
+    """Return what serves a slot now, newest first: one row for each form that is in use."""
+    return Deployment.objects.filter(slot=slot, retired_at__isnull=True)

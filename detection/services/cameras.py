@@ -1,0 +1,132 @@
+"""Cameras and their zones and rules, from a person's configuration to rows and back."""
+
+from django.db import transaction
+
+from detection.models import Camera, Rule, Zone
+from hitlsite import audit
+from hitlsite.errors import Conflict, DomainError, NotFound
+from hitlsite.models import Site
+
+
+def find_site(name=""):
+    """Return the named site; without a name the only one, or a new one called "Main"."""
+    if name:
+        site = Site.objects.filter(name=name).first()
+        if site is None:
+            raise NotFound(f"There is no site named {name}.", code="site_unknown")
+        return site
+    sites = list(Site.objects.all()[:2])
+    if len(sites) > 1:
+        raise DomainError("site_ambiguous", "There are several sites: say which with --site.")
+    return sites[0] if sites else Site.objects.create(name="Main")
+
+
+def get_or_create_camera(site, name, **settings):
+    """Return the site's camera of this name, made on first use, with ``settings`` applied."""
+    if not name.strip() or "\x00" in name or len(name) > 100:
+        raise DomainError("camera_name_invalid", "A camera needs a name of 1 to 100 characters.")
+    with transaction.atomic():
+        camera, is_new = Camera.objects.get_or_create(site=site, name=name, defaults=settings)
+        changed = {key: value for key, value in settings.items() if getattr(camera, key) != value}
+        if changed:
+            Camera.objects.filter(pk=camera.pk).update(**changed)
+            camera.refresh_from_db()
+        if is_new or changed:
+            action = "camera.added" if is_new else "camera.changed"
+            audit.record(action, camera, site=site, detail={"name": name, **settings})
+    return camera
+
+
+@transaction.atomic
+def apply_config(camera, config, *, actor=None):
+    """Make the camera's zones and rules exactly those of ``config`` (a RulesConfig).
+
+    Incidents keep the rules that they were made by, as they were then.
+    """
+    before = current_config(camera)
+    _replace_zones(camera, config.zones)
+    _replace_rules(camera, config.rules)
+    after = current_config(camera)
+    if before != after:
+        audit.record(
+            "camera.rules_changed",
+            camera,
+            actor=actor,
+            site=camera.site,
+            detail={"before": before, "after": after},
+        )
+
+
+def _replace_zones(camera, zones):
+    camera.zones.exclude(name__in=[zone.name for zone in zones]).delete()
+    for zone in zones:
+        Zone.objects.update_or_create(
+            camera=camera,
+            name=zone.name,
+            defaults={"kind": zone.kind, "polygon": [list(point) for point in zone.polygon]},
+        )
+
+
+def _replace_rules(camera, rules):
+    from detection.rules.config import RulesConfig, dump_config
+
+    camera.rules.exclude(name__in=[rule.name for rule in rules]).delete()
+    dumped = dump_config(RulesConfig(zones=(), rules=tuple(rules)))["rules"]
+    for position, (rule, entry) in enumerate(zip(rules, dumped, strict=True)):
+        Rule.objects.update_or_create(
+            camera=camera,
+            name=rule.name,
+            defaults={
+                "kind": rule.kind,
+                "position": position,
+                "zones": list(rule.zones),
+                "classes": list(rule.classes),
+                "severity": rule.severity,
+                "active_hours": entry.get("active_hours"),
+                "parameters": dict(rule.parameters),
+                "is_enabled": True,
+            },
+        )
+
+
+def current_config(camera):
+    """Return the camera's zones and enabled rules in the form that ``parse_config`` reads."""
+    zones = [
+        {"name": zone.name, "kind": zone.kind, "polygon": zone.polygon}
+        for zone in camera.zones.order_by("name")
+    ]
+    rules = []
+    for rule in camera.rules.filter(is_enabled=True).order_by("position", "name"):
+        entry = {
+            "name": rule.name,
+            "kind": rule.kind,
+            "zones": rule.zones,
+            "classes": rule.classes,
+            "severity": rule.severity,
+            **rule.parameters,
+        }
+        if rule.active_hours is not None:
+            entry["active_hours"] = rule.active_hours
+        rules.append(entry)
+    return {"zones": zones, "rules": rules}
+
+
+def session_configuration(camera):
+    """Return everything that decides what a session of this camera finds, as JSON values."""
+    return {
+        **current_config(camera),
+        "sampling_fps": camera.sampling_fps,
+        "tracker": camera.tracker,
+        "lost_seconds": camera.lost_seconds,
+        "detector": camera.detector,
+        "time_zone": camera.site.time_zone,
+    }
+
+
+def require_same_content(footage, sha256):
+    """Refuse another file under the name of a session that is already there."""
+    if footage.sha256 != sha256:
+        raise Conflict(
+            f"Session {footage.session} of camera {footage.camera} holds another file.",
+            code="session_taken",
+        )

@@ -1,0 +1,151 @@
+"""Register what is to be ingested: a row, its probed size and length, and its first segment."""
+
+import hashlib
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from detection.models import Footage, Segment
+from detection.services import cameras, inference
+from hitlsite import audit, storage
+from hitlsite.errors import DomainError
+
+
+def register_watch(
+    location,
+    *,
+    camera_name,
+    site_name="",
+    session="",
+    config_path=None,
+    fps=None,
+    detector=None,
+    tracker=None,
+    holder="",
+):
+    """Make or find the camera, give it its configuration, and register the footage.
+
+    Everything that a person can get wrong is checked before anything is stored.
+    """
+    from detection.vision.video import open_source
+
+    if fps is not None and not 0.2 <= fps <= 60:
+        raise DomainError("fps_invalid", f"--fps must lie between 0.2 and 60, not {fps:g}.")
+    open_source(location).close()
+    known_classes = inference.class_names(detector or settings.DETECTOR)
+    config = _read_config(config_path, known_classes) if config_path else None
+    given = {"sampling_fps": fps, "detector": detector, "tracker": tracker}
+    settled = {key: value for key, value in given.items() if value is not None}
+    site = cameras.find_site(site_name)
+    camera = cameras.get_or_create_camera(site, camera_name, **settled)
+    if config:
+        cameras.apply_config(camera, config)
+    return register_file(camera, location, session=session, holder=holder)
+
+
+def _read_config(path, known_classes):
+    from detection.rules.config import parse_config
+
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise DomainError("config_unreadable", f"{path} cannot be read: {reason}.") from error
+    return parse_config(text, file_name=str(path), known_classes=known_classes)
+
+
+def register_file(camera, location, *, session="", starts_at=None, holder=""):
+    """Return the footage row of a video file, a folder of images or a stream address.
+
+    The same file under the same camera and session is the same row. ``holder`` takes the first
+    segment for the caller at once, so that no other worker starts it.
+
+    Raises:
+        DomainError: the source is missing, empty or unreadable; or the session holds another.
+    """
+    from detection.vision.video import open_source
+
+    source = open_source(location)
+    try:
+        kind, sha256, byte_count = _identify(location)
+        values = {
+            "kind": kind,
+            "location": str(location) if "://" in str(location) else str(Path(location).resolve()),
+            "sha256": sha256,
+            "byte_count": byte_count,
+            "width": source.width,
+            "height": source.height,
+            "duration_seconds": source.duration_seconds,
+            "starts_at": starts_at or timezone.now(),
+        }
+    finally:
+        source.close()
+    return create(camera, session or sha256, values, holder=holder)
+
+
+def create(camera, session, values, *, holder=""):
+    """Store a footage row with its first segment; return the row that is already there instead."""
+    existing = Footage.objects.filter(camera=camera, session=session).first()
+    if existing is None:
+        try:
+            with transaction.atomic():
+                footage = Footage.objects.create(
+                    camera=camera,
+                    session=session,
+                    configuration=cameras.session_configuration(camera),
+                    **values,
+                )
+                add_segment(footage, 0, 0.0, holder=holder)
+                audit.record(
+                    "footage.registered",
+                    footage,
+                    site=camera.site,
+                    detail={"session": session, "sha256": footage.sha256},
+                )
+                return footage
+        except IntegrityError:
+            existing = Footage.objects.get(camera=camera, session=session)
+    cameras.require_same_content(existing, values["sha256"])
+    return existing
+
+
+def add_segment(footage, position, start_seconds, *, holder=""):
+    """Append the next segment: queued, or already taken by ``holder``."""
+    taken = {}
+    if holder:
+        now = timezone.now()
+        taken = {
+            "state": Segment.State.RUNNING,
+            "lease_holder": holder,
+            "lease_expires_at": now + timedelta(seconds=settings.LEASE_SECONDS),
+            "started_at": now,
+            "attempts": 1,
+        }
+    return Segment.objects.create(
+        footage=footage,
+        position=position,
+        start_seconds=start_seconds,
+        end_seconds=start_seconds + settings.SEGMENT_SECONDS,
+        **taken,
+    )
+
+
+def _identify(location):
+    """Return (kind, sha256, size) of what lies at ``location``."""
+    if "://" in str(location):
+        started = timezone.now().isoformat()
+        digest = hashlib.sha256(f"{location} {started}".encode()).hexdigest()
+        return Footage.Kind.STREAM, digest, 0
+    path = Path(location)
+    if path.is_file():
+        return Footage.Kind.FILE, storage.sha256_of(path), path.stat().st_size
+    digest, byte_count = hashlib.sha256(), 0
+    for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+        if entry.is_file():
+            digest.update(f"{entry.name}\0{storage.sha256_of(entry.path)}\n".encode())
+            byte_count += entry.stat().st_size
+    return Footage.Kind.IMAGES, digest.hexdigest(), byte_count

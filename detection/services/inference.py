@@ -1,0 +1,115 @@
+"""The detectors of this process: chosen once per camera shape, kept, and entered in the ledger."""
+
+import threading
+from collections import OrderedDict
+
+from django.conf import settings
+
+from detection.models import Footage
+from detection.services import deployments
+
+SAMPLE_FRAMES = 16
+KEPT_DETECTORS = 4
+_kept = OrderedDict()
+_lock = threading.Lock()
+
+
+def detector_for(footage):
+    """Return a detector for a session and the deployment that it serves as.
+
+    The first call for a session measures what this machine does best on the session's own frames
+    and pins it: later segments, on this worker or another, run the same weights in the same form.
+    """
+    pinned = footage.detector_choice.get("served")
+    spec = footage.detector_choice.get("spec") or _spec_of(footage)
+    frames = () if pinned else sample_frames(footage.location, SAMPLE_FRAMES)
+    detector = load(spec, pinned=pinned, frames=frames, shape=(footage.width, footage.height))
+    if not pinned:
+        choice = {**detector.choice, "spec": spec}
+        deployment = deployments.record_champion(detector, threshold=threshold_of(detector))
+        Footage.objects.filter(pk=footage.pk).update(detector_choice=choice, deployment=deployment)
+        footage.detector_choice, footage.deployment = choice, deployment
+    return detector, footage.deployment
+
+
+def load(spec, *, pinned=None, frames=(), shape=None):
+    """Return a detector of this process, built on first use.
+
+    Stateful detectors (motion) are always new: a session owns its background.
+    """
+    from detection.vision.backends import load_detector
+
+    key = (spec, shape, tuple(sorted((pinned or {}).items())), str(settings.MODEL_DIR))
+    with _lock:
+        if key in _kept and (pinned or not len(frames)):
+            _kept.move_to_end(key)
+            return _kept[key]
+    form = pinned if pinned and pinned.get("backend") != "motion" else {}
+    detector = load_detector(
+        "motion" if pinned and pinned.get("backend") == "motion" else spec,
+        model_dir=settings.MODEL_DIR,
+        cache_dir=settings.CACHE_DIR,
+        sample_frames=frames,
+        **form,
+    )
+    if detector.backend == "motion":
+        return detector
+    served = (spec, shape, tuple(sorted(detector.choice["served"].items())), str(settings.MODEL_DIR))
+    with _lock:
+        _kept[key] = _kept[served] = detector
+        while len(_kept) > KEPT_DETECTORS:
+            _kept.popitem(last=False)
+    return detector
+
+
+def person_detector():
+    """Return a detector that knows persons, or None on a machine without weights."""
+    detector = load(settings.DETECTOR)
+    return detector if "person" in detector.class_names else None
+
+
+def class_names(spec):
+    """Return the class names of a detector without measuring what would serve best.
+
+    Raises:
+        DomainError: the weights are missing, unreadable or unsafe.
+    """
+    path = settings.MODEL_DIR / spec
+    is_folder = path.is_dir() and spec not in ("auto", "motion")
+    portable = {"backend": "onnxruntime", "input_size": 640, "precision": "f32"}
+    return load(spec, pinned=None if is_folder else portable).class_names
+
+
+def threshold_of(detector):
+    """Return the score below which the detector keeps silent."""
+    return float(getattr(detector, "threshold", 0.0))
+
+
+def sample_frames(location, count):
+    """Return up to ``count`` pictures (BGR) spread over a file; none of a stream."""
+    from detection.vision.video import open_source
+
+    if "://" in location:
+        return []
+    source = open_source(location)
+    duration = source.duration_seconds or 0.0
+    frames = []
+    try:
+        for place in range(count):
+            frame = next(iter(source.frames(duration * (place + 0.5) / count)), None)
+            if frame is not None:
+                frames.append(frame.image())
+    finally:
+        source.close()
+    return frames
+
+
+def forget_detectors():
+    """Drop every detector of this process, so that the next call looks at the weights again."""
+    with _lock:
+        _kept.clear()
+
+
+def _spec_of(footage):
+    wanted = footage.configuration.get("detector", "auto")
+    return settings.DETECTOR if wanted == "auto" else wanted

@@ -1,0 +1,166 @@
+"""One camera session at work: frames in, tracks, rule transitions, stills and clips out.
+
+Nothing here touches the database. All that a session remembers can be taken out with ``state()``
+after any step and given to a new one, which goes on as if nothing had happened.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from detection.services.tracklogs import TrackRows
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one frame changed."""
+
+    at_seconds: float
+    transitions: tuple = ()
+    clips: tuple = ()
+
+    @property
+    def must_be_stored(self):
+        return bool(self.transitions or self.clips)
+
+
+class CameraSession:
+    """Run the frames of a footage through detector, tracker, rules and recorder.
+
+    Args:
+        footage: its stored configuration decides everything but the detector.
+        detector: see ``inference.detector_for``.
+    """
+
+    def __init__(self, footage, detector):
+        from detection.rules.config import parse_config
+        from detection.vision.motion import MotionGate
+        from detection.vision.pipeline import TrackingPipeline
+        from detection.vision.recording import EvidenceRecorder
+        from detection.vision.stills import StillKeeper
+        from detection.vision.tracking import make_tracker
+        from detection.vision.video import Sampler, open_source
+
+        told = footage.configuration
+        config = parse_config(
+            {"zones": told["zones"], "rules": told["rules"]}, file_name=str(footage)
+        )
+        self.footage = footage
+        self.source = open_source(footage.location)
+        fps = told["sampling_fps"]
+        if self.source.average_fps:
+            fps = min(fps, self.source.average_fps)
+        private = [zone.polygon for zone in config.zones if zone.kind == "private"]
+        size = (self.source.width, self.source.height)
+        tracker = make_tracker(
+            told["tracker"], sampling_fps=fps, lost_seconds=told["lost_seconds"], frame_size=size
+        )
+        gate = MotionGate() if detector.backend != "motion" else None
+        self.pipeline = TrackingPipeline(detector, tracker, gate)
+        self.engine = _engine(footage, config, fps, size)
+        self.recorder = EvidenceRecorder(
+            settings.SCRATCH_DIR, width=size[0], height=size[1], private_polygons=private
+        )
+        self.stills = StillKeeper(private_polygons=private)
+        self.sampler = Sampler(fps)
+        self.rows = TrackRows()
+        self.frames_decoded = self.frames_sampled = 0
+        self.last_seconds = None
+        self._restored_at = None
+
+    @property
+    def damage(self):
+        return self.source.damage
+
+    def frames(self):
+        """Yield the frames that still have to be stepped through, decoded ahead in a thread.
+
+        After ``restore`` the frames before the checkpoint are only shown to the recorder, so that
+        running clips and the next pre-roll are whole.
+        """
+        from detection.vision.video import prefetch
+
+        start = self.recorder.resume_from_seconds() if self._restored_at is not None else None
+        for frame in prefetch(self.source.frames(start or 0.0)):
+            if self._restored_at is not None and frame.at_seconds <= self._restored_at:
+                self.recorder.add(frame)
+                continue
+            yield frame
+
+    def step(self, frame):
+        """Take the next frame; return what it changed."""
+        self.frames_decoded += 1
+        self.last_seconds = frame.at_seconds
+        self.recorder.add(frame)
+        transitions = []
+        if self.sampler.wants(frame.at_seconds):
+            self.frames_sampled += 1
+            tracked = self.pipeline.step(frame)
+            self.rows.add(tracked.earlier)
+            self.rows.add(tracked.observations)
+            transitions = self.engine.update(tracked)
+            self.stills.see(frame, tracked, self.engine.live_incidents())
+            self._tell_recorder(transitions)
+        return Step(frame.at_seconds, tuple(transitions), tuple(self.recorder.finished()))
+
+    def finish(self):
+        """The source has ended: close what is open and end the clips."""
+        at_seconds = self.last_seconds if self.last_seconds is not None else 0.0
+        transitions = self.engine.finish(at_seconds)
+        self._tell_recorder(transitions)
+        return Step(at_seconds, tuple(transitions), tuple(self.recorder.flush()))
+
+    def is_recording(self, key):
+        return key in self.recorder.state()["clips"]
+
+    def state(self):
+        return {
+            "last_seconds": self.last_seconds,
+            "pipeline": self.pipeline.state(),
+            "engine": self.engine.state(),
+            "recorder": self.recorder.state(),
+            "stills": self.stills.state(),
+            "sampler": self.sampler.state(),
+            "rows": self.rows.state(),
+        }
+
+    def restore(self, state):
+        self.last_seconds = self._restored_at = state["last_seconds"]
+        self.pipeline.restore(state["pipeline"])
+        self.engine.restore(state["engine"])
+        self.recorder.restore(state["recorder"])
+        self.stills.restore(state["stills"])
+        self.sampler.restore(state["sampler"])
+        self.rows.restore(state["rows"])
+
+    def close(self):
+        self.recorder.discard()
+        self.source.close()
+
+    def _tell_recorder(self, transitions):
+        for transition in transitions:
+            incident = transition.incident
+            if transition.kind == "opened":
+                self.recorder.open(incident.key, incident.opened_at_seconds)
+            elif transition.kind == "closed":
+                self.recorder.close(incident.key, incident.closed_at_seconds)
+
+
+def _engine(footage, config, fps, size):
+    from detection.rules.engine import RuleEngine
+
+    zone = ZoneInfo(footage.configuration["time_zone"])
+
+    def clock(at_seconds):
+        return (footage.starts_at + timedelta(seconds=at_seconds)).astimezone(zone)
+
+    return RuleEngine(
+        config.zones,
+        config.rules,
+        aspect_ratio=size[0] / size[1],
+        sampling_fps=fps,
+        lost_seconds=footage.configuration["lost_seconds"],
+        clock=clock,
+    )

@@ -1,0 +1,64 @@
+"""Admin of the foundation: people's sites can be edited, jobs and audit can be read."""
+
+from django.contrib import admin
+
+from hitlsite.models import AuditDetail, AuditEntry, Job, Membership, Site
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows that services write: nobody adds, changes or deletes them by form."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_queryset(self, request):
+        queryset = super().get_queryset(request)
+        visible_to = getattr(queryset, "visible_to", None)
+        return visible_to(request.user) if visible_to else queryset
+
+
+class MembershipInline(admin.TabularInline):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["user"]
+
+
+@admin.register(Site)
+class SiteAdmin(admin.ModelAdmin):
+    list_display = ["name", "time_zone", "created_at"]
+    inlines = [MembershipInline]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).visible_to(request.user)
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    list_display = ["id", "kind", "key", "state", "attempts", "progress_message", "created_at"]
+    list_filter = ["kind", "state"]
+
+
+class AuditDetailInline(admin.StackedInline):
+    model = AuditDetail
+    extra = 0
+    can_delete = False
+    fields = ["content", "blanked_at"]
+    readonly_fields = fields
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["sequence", "at", "actor", "action", "object_type", "object_id"]
+    list_filter = ["action"]
+    search_fields = ["object_id"]
+    show_full_result_count = False
+    inlines = [AuditDetailInline]

@@ -1,0 +1,173 @@
+"""Claim, heartbeat, finish and sweep rows of leased work.
+
+Every step is one conditional UPDATE whose row count says who won; nothing here holds a lock while
+work is done. The functions take any model with the columns of ``Leased``.
+"""
+
+import os
+import socket
+import threading
+import uuid
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, close_old_connections, connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from hitlsite.errors import DomainError
+from hitlsite.models import Job, Leased
+
+MAX_ATTEMPTS = 5
+
+
+class LeaseLost(Exception):
+    """Another worker holds the row now; whatever was being done must not be stored."""
+
+
+def new_holder():
+    """Return a name for one claim: host, process and a random part."""
+    return f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def enqueue(kind, key, *, site=None, parameters=None, created_by=None):
+    """Return the active job of this kind and key, and whether this call made it."""
+    active = Job.objects.active().filter(kind=kind, key=key)
+    found = active.first()
+    if found:
+        return found, False
+    try:
+        with transaction.atomic():
+            job = Job.objects.create(
+                kind=kind, key=key, site=site, parameters=parameters or {}, created_by=created_by
+            )
+    except IntegrityError:
+        return active.get(), False
+    return job, True
+
+
+def claimable(queryset, at=None):
+    """Narrow ``queryset`` to rows that a worker may take: queued, or held past their lease."""
+    return queryset.filter(
+        Q(state=Leased.State.QUEUED)
+        | Q(state=Leased.State.RUNNING, lease_expires_at__lt=at or timezone.now())
+    )
+
+
+def claim(queryset, pk, *, holder=None, seconds=None):
+    """Take the row ``pk`` for this worker, or return None where somebody else has it."""
+    now = timezone.now()
+    holder = holder or new_holder()
+    won = claimable(queryset, now).filter(pk=pk).update(
+        state=Leased.State.RUNNING,
+        lease_holder=holder,
+        lease_expires_at=now + timedelta(seconds=seconds or settings.LEASE_SECONDS),
+        attempts=F("attempts") + 1,
+        started_at=now,
+        error_code="",
+        error_message="",
+    )
+    return queryset.get(pk=pk) if won else None
+
+
+def heartbeat(row, *, seconds=None, **columns):
+    """Move the lease forward and store progress ``columns``.
+
+    Raises:
+        LeaseLost: the row is no longer ours (expired and taken, or cancelled).
+    """
+    until = timezone.now() + timedelta(seconds=seconds or settings.LEASE_SECONDS)
+    held = _held(row).update(lease_expires_at=until, **columns)
+    if not held:
+        raise LeaseLost(str(row))
+
+
+def finish(row, state=Leased.State.DONE, **columns):
+    """End the row in ``state``; LeaseLost where it is no longer ours."""
+    ended = _held(row).update(
+        state=state, finished_at=timezone.now(), lease_expires_at=None, **columns
+    )
+    if not ended:
+        raise LeaseLost(str(row))
+
+
+def release(row, *, error=None, retry=True):
+    """Give the row back after an error: queued again, or failed once its attempts are used up."""
+    again = retry and row.attempts < MAX_ATTEMPTS
+    code, message = describe(error)
+    _held(row).update(
+        state=Leased.State.QUEUED if again else Leased.State.FAILED,
+        finished_at=None if again else timezone.now(),
+        lease_expires_at=None,
+        error_code=code,
+        error_message=message,
+    )
+
+
+def describe(error):
+    """Return (code, message) of an error as stored on a row."""
+    if error is None:
+        return "", ""
+    if isinstance(error, DomainError):
+        return error.code, error.message
+    return "unexpected", f"{type(error).__name__}: {error}"[:2000]
+
+
+def sweep(queryset):
+    """Queue again what is held past its lease; return how many rows that were."""
+    now = timezone.now()
+    expired = queryset.filter(state=Leased.State.RUNNING, lease_expires_at__lt=now)
+    worn_out = expired.filter(attempts__gte=MAX_ATTEMPTS).update(
+        state=Leased.State.FAILED,
+        finished_at=now,
+        error_code="worker_lost",
+        error_message=f"The worker was lost {MAX_ATTEMPTS} times in the middle of this.",
+    )
+    return worn_out + expired.update(state=Leased.State.QUEUED, lease_expires_at=None)
+
+
+@contextmanager
+def kept_alive(row, *, seconds=None):
+    """Send heartbeats from a thread while a block does work that cannot do so itself."""
+    seconds = seconds or settings.LEASE_SECONDS
+    stop = threading.Event()
+
+    def beat():
+        while not stop.wait(seconds / 3):
+            try:
+                heartbeat(row, seconds=seconds)
+            except LeaseLost:
+                return
+            finally:
+                connection.close()
+
+    thread = threading.Thread(target=beat, name=f"heartbeat-{row.pk}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=5)
+        close_old_connections()
+
+
+def _held(row):
+    return type(row).objects.filter(
+        pk=row.pk, state=Leased.State.RUNNING, lease_holder=row.lease_holder
+    )
+
+
+def is_dead(holder):
+    """Whether a holder is known to be gone: a process of this host that no longer runs."""
+    host, _, rest = holder.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname()[:24] or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,66 @@
+"""The four roles, which are Django groups, and who counts as which.
+
+What each group may do is granted by migrations, the first of them in ``training``, the last app
+in the order of imports.
+"""
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from hitlsite import audit
+from hitlsite.models import Membership
+
+REVIEWER, SUPERVISOR, ADMIN, DEVICE = "reviewer", "supervisor", "admin", "device"
+STAFF_ROLES = (REVIEWER, SUPERVISOR, ADMIN)
+
+_BY_RANK = (ADMIN, SUPERVISOR, REVIEWER, DEVICE)
+
+
+def role_of(user):
+    """Return the highest role of a user, "admin" for superusers, "" for none."""
+    if user.is_superuser:
+        return ADMIN
+    names = set(user.groups.values_list("name", flat=True))
+    return next((role for role in _BY_RANK if role in names), "")
+
+
+def grant_groups(apps, group_permissions):
+    """Make each group hold exactly its permissions; for migrations (``apps`` historical).
+
+    Args:
+        group_permissions: {role: ("app.codename", ...)}.
+    """
+    group_model = apps.get_model("auth", "Group")
+    permission_model = apps.get_model("auth", "Permission")
+    for role, wanted in group_permissions.items():
+        group, _ = group_model.objects.get_or_create(name=role)
+        found = []
+        for name in wanted:
+            app_label, codename = name.split(".")
+            found.append(
+                permission_model.objects.get(
+                    content_type__app_label=app_label, codename=codename
+                )
+            )
+        group.permissions.set(found)
+
+
+def add_member(site, username, role, password):
+    """Make a person with a role at a site; return (user, whether this call made it).
+
+    A person who exists keeps the password and is only added to the role and the site.
+    """
+    user_model = get_user_model()
+    with transaction.atomic():
+        user, is_new = user_model.objects.get_or_create(
+            username=username, defaults={"is_staff": role in STAFF_ROLES}
+        )
+        if is_new:
+            user.set_password(password)
+            user.save(update_fields=["password"])
+        user.groups.add(Group.objects.get(name=role))
+        Membership.objects.get_or_create(site=site, user=user)
+        if is_new:
+            audit.record("person.added", user, site=site, detail={"name": username, "role": role})
+    return user, is_new

@@ -1,0 +1,59 @@
+"""Celery: queues, the embedded broker, and the beat schedule.
+
+A message is only a wake-up; the rows it points at are the truth. That is why results are not kept
+and why a lost message costs at most one beat period.
+"""
+
+from kombu import Queue
+
+from hitlsite.settings import env
+from hitlsite.settings.base import DATA_DIR
+
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", f"sqla+sqlite:///{DATA_DIR / 'broker.sqlite3'}")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "review"
+CELERY_TASK_QUEUES = [Queue(name) for name in ("ingest", "inference", "review", "training")]
+CELERY_TASK_ROUTES = {
+    "detection.tasks.ingest_*": {"queue": "ingest"},
+    "detection.tasks.*": {"queue": "inference"},
+    "review.tasks.*": {"queue": "review"},
+    "training.tasks.*": {"queue": "training"},
+    "hitlsite.tasks.*": {"queue": "review"},
+}
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if CELERY_BROKER_URL.startswith("sqla+sqlite"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"connect_args": {"timeout": 30}}
+
+# Each entry expires before its next tick: a worker that was away finds one wake-up, not hundreds.
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "sweep expired leases": {
+        "task": "hitlsite.tasks.sweep_jobs",
+        "schedule": 30.0,
+        "options": {"expires": 25},
+    },
+    "start what is queued for ingestion": {
+        "task": "detection.tasks.ingest_waiting",
+        "schedule": 15.0,
+        "options": {"expires": 14},
+    },
+    "convert closed incidents": {
+        "task": "review.tasks.convert_closed_incidents",
+        "schedule": 20.0,
+        "options": {"expires": 19},
+    },
+    "destroy sealed originals": {
+        "task": "review.tasks.purge_sealed_originals",
+        "schedule": 60.0,
+        "options": {"expires": 55},
+    },
+    "start waiting exports": {
+        "task": "training.tasks.run_waiting_exports",
+        "schedule": 30.0,
+        "options": {"expires": 25},
+    },
+}

@@ -1,0 +1,21 @@
+"""What the product itself can be told: leases, limits, review and privacy defaults."""
+
+from hitlsite.settings import env
+
+SEGMENT_SECONDS = env.number("SEGMENT_SECONDS", 60.0, minimum=1, maximum=600, kind=float)
+LEASE_SECONDS = env.number("LEASE_SECONDS", 90, minimum=2, maximum=3600)
+DETECTOR = env.text("SECOND_LOOK_DETECTOR", "auto")
+
+UPLOAD_MAX_VIDEO_BYTES = env.number("UPLOAD_MAX_VIDEO_BYTES", 2 * 1024**3, minimum=1)
+UPLOAD_MAX_PHOTO_BYTES = env.number("UPLOAD_MAX_PHOTO_BYTES", 25 * 1000**2, minimum=1)
+UPLOAD_MAX_PHOTO_PIXELS = env.number("UPLOAD_MAX_PHOTO_PIXELS", 50_000_000, minimum=1)
+UPLOAD_MAX_VIDEO_SECONDS = env.number("UPLOAD_MAX_VIDEO_SECONDS", 6 * 3600, minimum=1)
+
+CLAIM_SECONDS = env.number("CLAIM_SECONDS", 300, minimum=5, maximum=86_400)
+UNDO_SECONDS = env.number("UNDO_SECONDS", 60, minimum=0, maximum=86_400)
+UNDO_DEPTH = env.number("UNDO_DEPTH", 10, minimum=0, maximum=100)
+MIN_CONFIRMED = env.number("MIN_CONFIRMED", 100, minimum=1)
+KEEP_ORIGINAL_DAYS = env.number("KEEP_ORIGINAL_DAYS", 0, minimum=0, maximum=3650)
+REDACTION_METHOD = env.choice("REDACTION_METHOD", "blur", ("blur", "pixelate", "mask"))
+
+CODE_VERSION = env.text("CODE_VERSION", "0.1.0")

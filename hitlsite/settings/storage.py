@@ -1,0 +1,47 @@
+"""Where files live: media behind permission-checked views, static files behind WhiteNoise."""
+
+from hitlsite.settings import env
+from hitlsite.settings.base import BASE_DIR, DATA_DIR
+
+MEDIA_ROOT = DATA_DIR / "media"
+S3_BUCKET = env.text("S3_BUCKET")
+_files = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {"location": str(MEDIA_ROOT)},
+}
+if S3_BUCKET:
+    _files = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": env.text("S3_ENDPOINT_URL") or None,
+            "default_acl": "private",
+            "querystring_auth": True,
+            "querystring_expire": 300,
+            "file_overwrite": False,
+        },
+    }
+STORAGES = {
+    "default": _files,
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Files are served straight from the apps' folders, so that no collectstatic stands between a
+# checkout and its first page; a proxy may serve STATIC_ROOT instead.
+WHITENOISE_USE_FINDERS = True
+
+CACHE_DIR = DATA_DIR / "cache"
+SCRATCH_DIR = DATA_DIR / "scratch"
+EXPORT_DIR = DATA_DIR / "exports"
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
+_redis = env.text("REDIS_URL")
+if _redis:
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": _redis,
+    }

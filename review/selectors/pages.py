@@ -1,0 +1,137 @@
+"""Pages of items in the order of the queue, and counts.
+
+The queue's index serves one site and one status in order of priority. Lists over several of
+them are merged here from one short query each, so that a page costs the same however many items
+are stored.
+"""
+
+import base64
+import binascii
+import heapq
+import json
+import math
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count
+
+from hitlsite.errors import DomainError
+from review.models import TrainingItem
+from review.selectors.access import visible_sites
+from review.selectors.filters import LARGEST_ID, matching, parse_filters
+
+PAGE_SIZE, LARGEST_PAGE = 50, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    items: list[TrainingItem]
+    next_cursor: str | None
+
+
+def encode_cursor(priority, pk):
+    """Return an opaque place in a list ordered by falling priority, then id."""
+    return base64.urlsafe_b64encode(json.dumps([priority, pk]).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor):
+    """Return (priority, pk) of a cursor.
+
+    Raises:
+        DomainError: cursor_invalid (400).
+    """
+    try:
+        padding = "=" * (-len(cursor) % 4)
+        priority, pk = json.loads(base64.b64decode(cursor + padding, altchars=b"-_", validate=True))
+        is_sound = type(pk) is int and 0 <= pk <= LARGEST_ID and math.isfinite(priority)
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
+        is_sound = False
+    if not is_sound:
+        raise DomainError("cursor_invalid", "The cursor is not one that a page gave.", status=400)
+    return float(priority), pk
+
+
+def items_page(user, *, filters=None, after=None, size=PAGE_SIZE):
+    """Return one page of items by falling priority, with all that a list shows of them.
+
+    Args:
+        filters: ItemFilters, or a mapping for ``parse_filters``.
+        after: the cursor that the page before gave.
+
+    Raises:
+        DomainError: filter_invalid, cursor_invalid, size_invalid.
+    """
+    wanted = parse_filters(user, filters)
+    if type(size) is not int or not 1 <= size <= LARGEST_PAGE:
+        message = f"A page holds 1 to {LARGEST_PAGE} items."
+        raise DomainError("size_invalid", message, fields={"size": message})
+    position = decode_cursor(after) if after else None
+    keys = first_keys(user, wanted, position=position, count=size + 1)
+    shown = keys[:size]
+    next_cursor = encode_cursor(*shown[-1]) if len(keys) > size else None
+    return Page(items_in_order([pk for _, pk in shown]), next_cursor)
+
+
+def first_keys(user, wanted, *, position=None, count=1, condition=None, skip_locked=False):
+    """Return up to ``count`` (priority, pk) after ``position``, the highest priority first.
+
+    Args:
+        condition: a Q that items must meet besides ``wanted``.
+        skip_locked: hold the rows in this transaction, passing over those that another holds.
+    """
+    keys = []
+    for site in _sites(user, wanted):
+        found = matching(site, wanted)
+        if condition is not None:
+            found = found.filter(condition)
+        for status in wanted.statuses or TrainingItem.Status.values:
+            lane = found.filter(status=status)
+            if skip_locked and connection.features.has_select_for_update_skip_locked:
+                lane = lane.select_for_update(skip_locked=True, of=("self",))
+            keys += _lane_keys(lane, position, count)
+    return heapq.nsmallest(count, keys, key=lambda key: (-key[0], key[1]))
+
+
+def _sites(user, wanted):
+    sites = visible_sites(user)
+    return sites.filter(pk=wanted.camera.site_id) if wanted.camera else sites
+
+
+def _lane_keys(lane, position, count):
+    """Read the index twice at most: the rest of a priority, then what lies below it."""
+    lane = lane.order_by("-priority", "pk").values_list("priority", "pk")
+    if position is None:
+        return list(lane[:count])
+    priority, pk = position
+    keys = list(lane.filter(priority=priority, pk__gt=pk)[:count])
+    if len(keys) < count:
+        keys += lane.filter(priority__lt=priority)[: count - len(keys)]
+    return keys
+
+
+def items_in_order(pks):
+    """Return items with camera, incident and evidence at hand, in the order of ``pks``."""
+    found = (
+        TrainingItem.objects.filter(pk__in=pks)
+        .select_related("site", "camera", "incident", "claimed_by")
+        .prefetch_related("incident__evidence")
+        .in_bulk()
+    )
+    return [found[pk] for pk in pks if pk in found]
+
+
+def counts(user, filters=None):
+    """Return how many items stand where, and how near the site is to a first fine-tuning.
+
+    The status in ``filters`` is left aside.
+    """
+    wanted = parse_filters(user, filters)
+    totals = dict.fromkeys(TrainingItem.Status.values, 0)
+    for site in _sites(user, wanted):
+        rows = matching(site, wanted).order_by().values("status").annotate(total=Count("pk"))
+        for row in rows:
+            totals[row["status"]] += row["total"]
+    # A confirmed item is private: the database holds no other.
+    ready = totals[TrainingItem.Status.CONFIRMED]
+    return {**totals, "fine_tune_ready": ready, "min_confirmed": settings.MIN_CONFIRMED}

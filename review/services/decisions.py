@@ -1,0 +1,252 @@
+"""Decide items: one act checks, changes the item, appends the decision and writes the audit line.
+
+Of two people who decide at once one wins: the change is an UPDATE of the status and version that
+were read, and the other is told who was faster.
+"""
+
+from django.db import transaction
+from django.utils import timezone
+
+from hitlsite import audit, people
+from hitlsite.errors import Conflict, Forbidden, NotFound
+from review.models import Decision, TrainingItem
+from review.selectors import visible_items
+from review.services import redactions, settlement, verdicts
+from review.services.regions import clean_boxes, clean_text, invalid
+from review.services.undoing import undo
+
+__all__ = ["TRANSITIONS", "decide", "reopen", "undo"]
+
+Effect, Verdict = Decision.Effect, Decision.Verdict
+Proposal, Status = TrainingItem.Proposal, TrainingItem.Status
+
+# (status, verdict): (the status after it, the permission that it takes)
+TRANSITIONS = {
+    (Status.PENDING_REVIEW, Verdict.CONFIRMED): (Status.CONFIRMED, "decide_trainingitem"),
+    (Status.PENDING_REVIEW, Verdict.REJECTED): (Status.REJECTED, "decide_trainingitem"),
+    (Status.PENDING_REVIEW, Verdict.NEEDS_REVIEW): (Status.NEEDS_REVIEW, "decide_trainingitem"),
+    (Status.NEEDS_REVIEW, Verdict.CONFIRMED): (Status.CONFIRMED, "resolve_trainingitem"),
+    (Status.NEEDS_REVIEW, Verdict.REJECTED): (Status.REJECTED, "resolve_trainingitem"),
+    (Status.CONFIRMED, Verdict.REOPENED): (Status.PENDING_REVIEW, "reopen_trainingitem"),
+    (Status.REJECTED, Verdict.REOPENED): (Status.PENDING_REVIEW, "reopen_trainingitem"),
+}
+
+
+def decide(
+    item_id,
+    *,
+    by,
+    verdict,
+    reason="",
+    note="",
+    category="",
+    boxes=(),
+    version=None,
+    seconds_taken=None,
+    at=None,
+):
+    """Give a verdict on an item and return the Decision.
+
+    A confirmation of an item with faces puts the verified redaction in place in the same
+    transaction; where the redaction is still being made, the decision waits for it
+    (``effect="waiting"``) and the item stays open.
+
+    Args:
+        version: the item version that the reviewer was looking at; None skips that check.
+
+    Raises:
+        NotFound: there is no such item for ``by``.
+        Forbidden: this verdict takes a permission that ``by`` has not.
+        Conflict: already_decided, claimed, stale_version or not_private.
+        DomainError: invalid (422); ``fields`` names the field at fault.
+    """
+    at = at or timezone.now()
+    answer = verdicts.checked(
+        verdict=verdict, reason=reason, note=note, category=category, seconds_taken=seconds_taken
+    )
+    with transaction.atomic():
+        item = _held_item(item_id, by)
+        status = _allowed_status(item, answer.verdict, by, at)
+        _refuse_claimed(item, by, at)
+        _refuse_stale(item, version)
+        decision = _draft(item, answer, boxes, by, at)
+        _replace_waiting(item, by, at)
+        if answer.verdict == Verdict.CONFIRMED and not item.is_private:
+            decision.effect = _made_private(item, by, at)
+        _carry_out(item, decision, status, at)
+    return decision
+
+
+def _held_item(item_id, by):
+    items = visible_items(by).select_for_update(of=("self",)).select_related("site", "claimed_by")
+    try:
+        return items.get(pk=item_id)
+    except (TrainingItem.DoesNotExist, ValueError, TypeError, OverflowError):
+        raise NotFound(f"There is no item {str(item_id)[:20]}.") from None
+
+
+def _allowed_status(item, verdict, by, at):
+    """Return the status that a verdict leads to, or refuse it."""
+    if (item.status, verdict) not in TRANSITIONS:
+        raise Conflict(_why_closed(item, at), code="already_decided")
+    status, permission = TRANSITIONS[item.status, verdict]
+    if not by.has_perm(f"review.{permission}"):
+        raise Forbidden(
+            f"Item {item.pk} is {item.get_status_display()}: you may not give the verdict"
+            f" {Verdict(verdict).label!r} on it."
+        )
+    return status
+
+
+def _why_closed(item, at):
+    last = (
+        item.decisions.filter(effect=Effect.APPLIED)
+        .select_related("reviewer")
+        .order_by("pk")
+        .last()
+    )
+    if last is None:
+        return f"Item {item.pk} is {item.get_status_display()}."
+    return _sentence(last, at)
+
+
+def _sentence(decision, at):
+    who = decision.reviewer.get_full_name() or decision.reviewer.get_username()
+    did = {
+        Verdict.NEEDS_REVIEW: "sent this to a supervisor",
+        Verdict.UNDONE: "took back a verdict on this",
+    }.get(decision.verdict, f"{decision.verdict} this")
+    seconds = max(int((at - decision.at).total_seconds()), 0)
+    return f"{who} {did} {_ago(seconds)} ago."
+
+
+def _ago(seconds):
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def _refuse_claimed(item, by, at):
+    is_live = item.claimed_by_id and item.claim_expires_at and item.claim_expires_at > at
+    if is_live and item.claimed_by_id != by.pk:
+        who = item.claimed_by.get_full_name() or item.claimed_by.get_username()
+        raise Conflict(
+            f"{who} has claimed item {item.pk} until {item.claim_expires_at:%H:%M:%S} UTC.",
+            code="claimed",
+        )
+
+
+def _refuse_stale(item, version):
+    if version in (None, ""):
+        return
+    if type(version) is not int:
+        raise invalid("version", "This must be a whole number.")
+    if version != item.version:
+        raise Conflict(
+            f"Item {item.pk} changed since you opened it: look at it again.", code="stale_version"
+        )
+
+
+def _draft(item, answer, boxes, by, at):
+    boxes = clean_boxes(
+        "boxes", boxes or (), evidence=redactions.evidence_of(item) if boxes else ()
+    )
+    if boxes and answer.verdict != Verdict.CONFIRMED:
+        raise invalid("boxes", "Only a confirmation corrects the boxes.")
+    return Decision(
+        item=item,
+        reviewer=by,
+        role=people.role_of(by),
+        verdict=answer.verdict,
+        reason=answer.reason,
+        note=answer.note,
+        category=verdicts.correction(answer, item),
+        boxes=boxes,
+        seconds_taken=answer.seconds_taken,
+        status_before=item.status,
+        item_version=item.version,
+        at=at,
+    )
+
+
+def _replace_waiting(item, by, at):
+    """Void a confirmation that waits where its reviewer, or a supervisor, says otherwise now."""
+    waiting = settlement.waiting_decision(item)
+    if waiting is None:
+        return
+    if waiting.reviewer_id != by.pk and not by.has_perm("review.resolve_trainingitem"):
+        raise Conflict(
+            f"{_sentence(waiting, at)} It takes effect when the redaction is verified.",
+            code="already_decided",
+        )
+    settlement.void(waiting, item=item, at=at)
+
+
+def _made_private(item, by, at):
+    """Put the proposed redaction in place; return whether the confirmation applies or waits."""
+    if item.proposal == Proposal.READY:
+        redactions.apply_verified(item, by=by, at=at)
+        return Effect.APPLIED
+    if item.proposal == Proposal.BLOCKED:
+        raise Conflict(
+            f"Item {item.pk} shows faces that could not be hidden by themselves: redact it with"
+            " regions of your own, or reject it.",
+            code="not_private",
+        )
+    return Effect.WAITING
+
+
+def _carry_out(item, decision, status, at):
+    columns = {}
+    if decision.effect == Effect.WAITING:
+        status = item.status
+    elif decision.verdict == Verdict.CONFIRMED and decision.category:
+        columns["category"] = decision.category
+    before = item.status
+    settlement.move(item, status, at=at, **columns)
+    decision.save(force_insert=True)
+    audit.record(
+        f"item_{decision.verdict}",
+        item,
+        actor=decision.reviewer,
+        site=item.site,
+        detail={
+            "decision": decision.pk,
+            "effect": decision.effect,
+            "reason": decision.reason,
+            "note": decision.note,
+            "category": decision.category,
+            "boxes": len(decision.boxes),
+            "before": before,
+            "after": item.status,
+        },
+        at=at,
+    )
+
+
+def reopen(item_id, *, by, note, version=None, at=None):
+    """Put a decided item back before the reviewers, with a reason, and return the Decision.
+
+    A redaction stays in place; a corrected category goes back to the proposed one.
+
+    Raises:
+        NotFound, Forbidden, Conflict: as ``decide``.
+        DomainError: invalid, when the note is missing.
+    """
+    at = at or timezone.now()
+    note = clean_text("note", note or "")
+    if not note:
+        raise invalid("note", "Say why the item is reopened.")
+    with transaction.atomic():
+        item = _held_item(item_id, by)
+        if (item.status, Verdict.REOPENED) not in TRANSITIONS:
+            raise Conflict(f"Item {item.pk} is not decided yet.", code="not_decided")
+        status = _allowed_status(item, Verdict.REOPENED, by, at)
+        _refuse_stale(item, version)
+        answer = verdicts.Answer(Verdict.REOPENED, "", note, "", None)
+        decision = _draft(item, answer, (), by, at)
+        item.category = item.proposed_category
+        item.save(update_fields=["category"])
+        _carry_out(item, decision, status, at)
+    return decision

@@ -1,0 +1,44 @@
+"""Background doors of review."""
+
+import logging
+
+from celery import shared_task
+from django.db import transaction
+
+from detection.services import evidence
+from review.services import conversion, proposing
+
+logger = logging.getLogger(__name__)
+
+PROPOSALS_A_TURN = 50
+PROPOSAL_EXPIRES_SECONDS = 600
+
+
+@shared_task
+def convert_closed_incidents():
+    """Make items of closed incidents, then ask for the redaction proposals that are missing."""
+    with proposing.alone(proposing.CONVERSION, "all") as job:
+        if job is not None:
+            report = conversion.convert_ready()
+            for incident_id, error in report.failed:
+                logger.error("Incident %d was not converted: %s", incident_id, error)
+    transaction.on_commit(_ask_for_proposals)
+
+
+def _ask_for_proposals():
+    for pk in proposing.waiting_items().values_list("pk", flat=True)[:PROPOSALS_A_TURN]:
+        propose_redaction.apply_async((pk,), expires=PROPOSAL_EXPIRES_SECONDS)
+
+
+@shared_task
+def propose_redaction(item_id):
+    """Redact and verify the files of one item that waits for it."""
+    proposing.propose_waiting(item_id)
+
+
+@shared_task
+def purge_sealed_originals():
+    """Destroy the originals behind redacted copies whose time is up."""
+    destroyed = evidence.purge_sealed()
+    if destroyed:
+        logger.info("%d sealed originals were destroyed", destroyed)

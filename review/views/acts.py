@@ -1,0 +1,111 @@
+"""What a reviewer does to an item. Each act is one POST, one service call, one redirect."""
+
+from functools import wraps
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from hitlsite.errors import DomainError
+from review import selectors
+from review.forms import DecideForm, RedactForm, ReopenForm, UndoForm, parsed
+from review.models import Decision
+from review.services import decisions
+from review.services import privacy as privacy_service
+from review.services import queue as queue_service
+from review.templatetags.review_tags import words
+from review.views.access import reviewers_only, see_other
+from review.views.item import item_page
+from review.views.neighbours import next_to_decide
+
+
+def act_on_item(view):
+    """Answer a refused act with the item's page and its message; htmx gets the message alone."""
+
+    @require_http_methods(["GET", "POST"])
+    @reviewers_only
+    @wraps(view)
+    def acting(request, pk):
+        if request.method == "GET":
+            # Signing in again leads back here with a GET: the item is what was meant.
+            return redirect("review:item", pk)
+        try:
+            return view(request, pk)
+        except DomainError as error:
+            if request.htmx or error.status == 404:
+                raise
+            return item_page(request, pk, error=error, status=error.status)
+
+    return acting
+
+
+@act_on_item
+def decide(request, pk):
+    item = selectors.item_for(request.user, pk)
+    values = parsed(DecideForm(request.POST))
+    if values["category"] == item.category:
+        values["category"] = ""
+    decision = decisions.decide(pk, by=request.user, **values)
+    if decision.effect == Decision.Effect.WAITING:
+        messages.info(
+            request, f"Item {pk}: your verdict takes effect when its redaction is verified."
+        )
+    return _onward(request, item)
+
+
+@act_on_item
+def redact(request, pk):
+    item = selectors.item_for(request.user, pk)
+    values = parsed(RedactForm(request.POST))
+    privacy_service.apply_redaction(
+        item, by=request.user, method=values["method"] or None, drawn_regions=values["regions"]
+    )
+    messages.success(request, f"Item {pk} is redacted; every view shows the redacted files now.")
+    return see_other(_item_address(pk, request.GET))
+
+
+@act_on_item
+def undo(request, pk):
+    selectors.item_for(request.user, pk)
+    values = parsed(UndoForm(request.POST))
+    undone = decisions.undo(by=request.user, decision_id=values["decision"])
+    verdict = undone.undoes.verdict if undone.undoes else undone.verdict
+    messages.info(request, f"Taken back: {words(verdict)} of item {pk}.")
+    return see_other(_item_address(undone.item_id))
+
+
+@act_on_item
+def reopen(request, pk):
+    selectors.item_for(request.user, pk)
+    decisions.reopen(pk, by=request.user, note=parsed(ReopenForm(request.POST))["note"])
+    messages.info(request, f"Item {pk} is open again.")
+    return see_other(_item_address(pk))
+
+
+@require_POST
+@reviewers_only
+def start(request):
+    """Claim the next items and open the first of them."""
+    claimed = queue_service.claim(request.user)
+    first = claimed[0] if claimed else queue_service.next_item(request.user)
+    if first is None:
+        messages.info(request, "Nothing waits for you.")
+        return see_other("review:queue")
+    return see_other("review:item", first.pk)
+
+
+def _onward(request, item):
+    following = next_to_decide(request.user, item, request.GET)
+    if following:
+        return see_other(_item_address(following, request.GET))
+    messages.info(request, "That was the last one here.")
+    query = request.GET.urlencode()
+    return see_other(f"{reverse('review:queue')}{f'?{query}' if query else ''}")
+
+
+def _item_address(pk, query=None):
+    query = query.urlencode() if isinstance(query, QueryDict) else urlencode(query or {})
+    return f"{reverse('review:item', args=[pk])}{f'?{query}' if query else ''}"

@@ -1,0 +1,27 @@
+"""The first page of the day: what waits, what is wrong, and what the cameras saw."""
+
+from django.views.decorators.http import require_safe
+
+from review import selectors
+from review.views import figures
+from review.views.access import page, reviewers_only
+
+
+@require_safe
+@reviewers_only
+def dashboard(request):
+    user = request.user
+    context = {
+        "counts": selectors.counts(user),
+        "days": figures.incidents_by_day(user),
+        "open_incidents": figures.open_incidents(user),
+        "late_incidents": _some(selectors.late_incidents(user)),
+        "troubled": _some(selectors.troubled(user)),
+        "has_footage": figures.has_footage(user),
+    }
+    return page(request, "review/dashboard.html", context)
+
+
+def _some(rows):
+    """Return (how many, the first few)."""
+    return rows.count(), rows[: figures.MOST_ROWS]

@@ -1,0 +1,185 @@
+"""Evidence as the item page shows it: the file, what is drawn over it, and whether one may look."""
+
+from dataclasses import dataclass, field
+
+from detection.models import Evidence
+from review import selectors
+from review.models import TrainingItem
+
+ORDER = (
+    Evidence.Kind.CLIP,
+    Evidence.Kind.FRAME_OPEN,
+    Evidence.Kind.FRAME_PEAK,
+    Evidence.Kind.FRAME_LAST,
+)
+COVER_ORDER = (
+    Evidence.Kind.FRAME_PEAK,
+    Evidence.Kind.FRAME_OPEN,
+    Evidence.Kind.FRAME_LAST,
+    Evidence.Kind.CLIP,
+)
+LABELS = {
+    Evidence.Kind.CLIP: "Clip",
+    Evidence.Kind.FRAME_OPEN: "Opening",
+    Evidence.Kind.FRAME_PEAK: "Peak",
+    Evidence.Kind.FRAME_LAST: "Last",
+}
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of one track in pixels of its picture, as SVG wants it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str = ""
+    is_subject: bool = False
+
+
+@dataclass(frozen=True)
+class ZoneShape:
+    name: str
+    kind: str
+    points: str
+    label_x: float
+    label_y: float
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    evidence: Evidence
+    label: str
+    is_visible: bool
+    boxes: tuple[Box, ...] = ()
+    private_boxes: tuple[Box, ...] = ()
+    zones: tuple[ZoneShape, ...] = ()
+    track: dict = field(default_factory=dict)
+
+    @property
+    def track_script(self):
+        return f"track-{self.evidence.pk}"
+
+    @property
+    def font_px(self):
+        """Text in an overlay scales with the picture: about 12 px on a page."""
+        return round(self.evidence.width / 58, 1)
+
+
+def exhibits(user, item):
+    """Return what there is to look at, the clip first."""
+    if item.incident is None:
+        return []
+    rows = {row.kind: row for row in item.incident.evidence.all()}
+    regions = {} if item.is_private else _found_regions(item)
+    return [
+        _exhibit(user, item, rows[kind], regions.get(rows[kind].pk, []))
+        for kind in ORDER
+        if kind in rows
+    ]
+
+
+def cover(user, item):
+    """Return the evidence that stands for an item in a list, or None where one may not look."""
+    if item.incident is None or not selectors.may_see_media(user, item):
+        return None
+    rows = {row.kind: row for row in item.incident.evidence.all()}
+    return next((rows[kind] for kind in COVER_ORDER if kind in rows), None)
+
+
+def _exhibit(user, item, evidence, regions):
+    subjects = set(item.incident.track_ids)
+    size = evidence.width, evidence.height
+    observations = [row for row in evidence.observations if row.get("box_xyxy")]
+    still = () if evidence.is_clip else observations
+    return Exhibit(
+        evidence=evidence,
+        label=LABELS[evidence.kind],
+        is_visible=selectors.media_access(user, evidence),
+        boxes=tuple(
+            _box(row["box_xyxy"], size, _track_label(row), row.get("track_id") in subjects)
+            for row in still
+        ),
+        private_boxes=() if evidence.is_clip else tuple(_box(r["box_xyxy"], size) for r in regions),
+        zones=tuple(_zone(zone, size) for zone in _zones(item.incident)),
+        track=_clip_track(evidence, observations, regions, subjects) if evidence.is_clip else {},
+    )
+
+
+def _found_regions(item):
+    """Return {evidence id: regions} of the newest scan of each file."""
+    found = {}
+    for scan in sorted(item.scans.all(), key=lambda scan: scan.pk):
+        found[scan.evidence_id] = scan.regions
+    return found
+
+
+def _zones(incident):
+    zones = incident.footage.configuration.get("zones", [])
+    named = {hit.zone for hit in incident.rule_hits.all()}
+    return [zone for zone in zones if zone.get("polygon") and zone.get("name") in named] or [
+        zone for zone in zones if zone.get("polygon") and zone.get("kind") == "restricted"
+    ]
+
+
+def _track_label(row):
+    score = row.get("score")
+    shown = "" if score is None else f" {score:.2f}"
+    return f"{row.get('class_name', '')} {row.get('track_id', '')}{shown}".strip()
+
+
+def _box(box_xyxy, size, label="", is_subject=False):
+    x1, y1, x2, y2 = box_xyxy
+    width, height = size
+    return Box(
+        round(x1 * width, 1),
+        round(y1 * height, 1),
+        round((x2 - x1) * width, 1),
+        round((y2 - y1) * height, 1),
+        label,
+        is_subject,
+    )
+
+
+def _zone(zone, size):
+    width, height = size
+    points = [(x * width, y * height) for x, y in zone["polygon"]]
+    label_x, label_y = min(points, key=lambda point: (point[1], point[0]))
+    return ZoneShape(
+        name=zone["name"],
+        kind=zone.get("kind", ""),
+        points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points),
+        label_x=round(label_x, 1),
+        label_y=round(label_y, 1),
+    )
+
+
+def _clip_track(evidence, observations, regions, subjects):
+    """Return what the player draws over the clip, times on the clip's own clock.
+
+    Rows are [at_seconds, box, label, is_subject] and [at_seconds or None, box].
+    """
+    return {
+        "boxes": [
+            [
+                round(row["at_seconds"] - evidence.at_seconds, 3),
+                [round(value, 4) for value in row["box_xyxy"]],
+                _track_label(row),
+                row.get("track_id") in subjects,
+            ]
+            for row in observations
+        ],
+        "regions": [
+            [row.get("at_seconds"), [round(value, 4) for value in row["box_xyxy"]]]
+            for row in regions
+        ],
+    }
+
+
+def needs_redaction(item):
+    return item.privacy in (
+        TrainingItem.Privacy.FACES,
+        TrainingItem.Privacy.FAILED,
+        TrainingItem.Privacy.UNSCANNED,
+    )

@@ -1,0 +1,114 @@
+"""One item: everything there is to know before a verdict, and the verdict's form."""
+
+from django.conf import settings
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from detection.models import Incident
+from review import selectors
+from review.forms import REASONS
+from review.models import Decision, Redaction, TrainingItem
+from review.views.access import page, reviewers_only
+from review.views.exhibits import cover, exhibits, needs_redaction
+from review.views.neighbours import neighbours
+from review.views.queue import carried
+from review.views.timeline import timeline
+
+MOST_SIMILAR = 6
+
+
+@require_safe
+@reviewers_only
+def item(request, pk):
+    return item_page(request, pk)
+
+
+@require_safe
+@reviewers_only
+def privacy(request, pk):
+    """Answer the privacy banner alone; the page asks for it while a redaction is prepared."""
+    shown = selectors.item_for(request.user, pk)
+    response = page(request, "review/_privacy.html", privacy_context(request.user, shown))
+    del response["HX-Push-Url"]
+    return response
+
+
+def item_page(request, pk, *, error=None, status=200):
+    """Render the item; with ``error``, what was typed stands in its fields again."""
+    user = request.user
+    shown = selectors.item_for(user, pk)
+    typed = request.POST if error else {}
+    before, after = neighbours(user, shown, request.GET)
+    context = {
+        **privacy_context(user, shown),
+        **_standing(user, shown),
+        "incident": shown.incident,
+        "time_zone": shown.site.time_zone,
+        "exhibits": exhibits(user, shown),
+        "rule_hits": shown.incident.rule_hits.all() if shown.incident else [],
+        "timeline": timeline(shown),
+        "similar": _similar(user, shown),
+        "before": before,
+        "after": after,
+        "carried": carried(request),
+        "categories": Incident.Category.choices,
+        "reasons": REASONS,
+        "error": error,
+        "typed": typed,
+    }
+    return page(request, "review/item.html", context, status=status)
+
+
+def privacy_context(user, shown):
+    """Return what the banner and the redaction panel need."""
+    blocked = []
+    if shown.proposal == TrainingItem.Proposal.BLOCKED:
+        blocked = shown.redactions.filter(state=Redaction.State.BLOCKED).select_related("evidence")
+    applied = shown.redactions.filter(state=Redaction.State.APPLIED).select_related("evidence")
+    scans = {scan.evidence_id: scan for scan in shown.scans.order_by("pk")}
+    return {
+        "item": shown,
+        "needs_redaction": needs_redaction(shown),
+        "blocked": blocked,
+        "applied": applied,
+        "sealed_until": _sealed_until(applied),
+        "region_count": sum(len(scan.regions) for scan in scans.values()),
+        "failed_scans": [scan for scan in scans.values() if scan.result == "failed"],
+        "files_with_faces": sum(1 for scan in scans.values() if scan.result != "clear"),
+        "methods": Redaction.Method.choices,
+        "method": settings.REDACTION_METHOD,
+        "may_redact": user.has_perm("review.redact_trainingitem"),
+    }
+
+
+def _sealed_until(applied):
+    times = [row.evidence.sealed_until for row in applied if row.evidence.sealed_until]
+    return max(times, default=None)
+
+
+def _standing(user, shown):
+    """Return who has the item, what was decided, and what this person may still do."""
+    now = timezone.now()
+    is_held = shown.claim_expires_at is not None and shown.claim_expires_at > now
+    waiting = shown.decisions.filter(effect=Decision.Effect.WAITING).last()
+    last = shown.decisions.filter(effect=Decision.Effect.APPLIED).last()
+    pending = shown.status == TrainingItem.Status.PENDING_REVIEW
+    may_decide = (pending and user.has_perm("review.decide_trainingitem")) or (
+        shown.status == TrainingItem.Status.NEEDS_REVIEW
+        and user.has_perm("review.resolve_trainingitem")
+    )
+    is_decided = shown.status in (TrainingItem.Status.CONFIRMED, TrainingItem.Status.REJECTED)
+    return {
+        "claimed_by_other": shown.claimed_by if is_held and shown.claimed_by != user else None,
+        "claimed_by_me": is_held and shown.claimed_by == user,
+        "waiting_decision": waiting,
+        "last_decision": last,
+        "may_decide": may_decide and waiting is None,
+        "may_reopen": is_decided and user.has_perm("review.reopen_trainingitem"),
+        "is_decided": is_decided,
+    }
+
+
+def _similar(user, shown):
+    similar = selectors.similar(shown, limit=MOST_SIMILAR)
+    return [(other, cover(user, other)) for other in similar]

@@ -1,0 +1,190 @@
+"""What every test may ask for: real material, servers, a browser, and files of its own.
+
+Somebody with nothing but the virtual environment can run the whole suite: what is missing is
+skipped, and says why. Where everything has to be there (``.ci/run``), the variables
+``SECOND_LOOK_REQUIRE_MATERIAL=1`` and ``SECOND_LOOK_REQUIRE_SERVICES=1`` turn those skips into
+failures.
+"""
+
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICE_FIXTURES = {"postgres_url", "redis_url", "chromium"}
+BROWSER_FIXTURES = {"chromium", "browser", "context", "page", "new_context"}
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+REDIS_DATABASES = 16
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Numeric libraries take every core in every worker otherwise, and crowd each other out.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what needs a browser or a server, and keep all browser tests in one worker."""
+    for item in items:
+        wanted = set(item.fixturenames)
+        if wanted & (SERVICE_FIXTURES | BROWSER_FIXTURES):
+            item.add_marker("services")
+        if wanted & BROWSER_FIXTURES:
+            item.add_marker("browser")
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+def pytest_unconfigure(config):
+    """Remove the data folder that the test settings made for this run."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(os.environ.get("SECOND_LOOK_DATA_DIR", ""))
+    if folder.name.startswith("second-look-test-") and folder.parent == Path(tempfile.gettempdir()):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _without(what, variable):
+    """Skip the test for want of ``what``, or fail where ``variable`` says it must be there."""
+    if os.environ.get(variable) == "1":
+        pytest.fail(f"{what} ({variable}=1)")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_this_machine():
+    """Refuse every connection that would leave this machine."""
+    connect = socket.socket.connect
+
+    def checked(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_local(address[0]):
+            raise AssertionError(f"a test tried to reach {address[0]}:{address[1]}")
+        return connect(self, address)
+
+    socket.socket.connect = checked
+    yield
+    socket.socket.connect = connect
+
+
+def _is_local(host):
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _never_the_real_data():
+    """Stop before the first test if the settings point at a person's own data."""
+    from django.conf import settings
+
+    if settings.DATA_DIR == ROOT / "var":
+        pytest.exit(f"The tests would write into {settings.DATA_DIR}.", returncode=3)
+
+
+@pytest.fixture
+def data_dir(settings, tmp_path):
+    """Give one test a data folder of its own and return it."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    settings.DATA_DIR = folder
+    for name in ("MEDIA_ROOT", "CACHE_DIR", "SCRATCH_DIR", "EXPORT_DIR"):
+        setattr(settings, name, folder / name.split("_")[0].lower())
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(settings.MEDIA_ROOT)},
+        },
+    }
+    return folder
+
+
+@pytest.fixture(scope="session")
+def material():
+    """Return the folder of real footage, images and weights that lies beside the repository."""
+    folder = Path(os.environ.get("SECOND_LOOK_SHARED") or ROOT.parent / "shared")
+    if not (folder / "footage").is_dir():
+        _without(f"there is no material in {folder}", "SECOND_LOOK_REQUIRE_MATERIAL")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_dir(request):
+    """Return the folder of model weights."""
+    named = os.environ.get("SECOND_LOOK_MODEL_DIR")
+    folder = Path(named) if named else request.getfixturevalue("material") / "models"
+    if not folder.is_dir():
+        _without(f"there are no models in {folder}", "SECOND_LOOK_REQUIRE_MATERIAL")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def footage(material):
+    """Return the folder of real footage."""
+    return material / "footage"
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    """Return the URL of an empty PostgreSQL database that nobody else uses."""
+    server = os.environ.get("TEST_POSTGRES_URL")
+    if not server:
+        _without("TEST_POSTGRES_URL names no server", "SECOND_LOOK_REQUIRE_SERVICES")
+    import psycopg
+    from psycopg import sql
+
+    name = f"second_look_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield f"{server.rsplit('/', 1)[0]}/{name}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+
+@pytest.fixture
+def redis_url():
+    """Return the URL of an emptied Redis database that no other test process uses."""
+    server = os.environ.get("TEST_REDIS_URL")
+    if not server:
+        _without("TEST_REDIS_URL names no server", "SECOND_LOOK_REQUIRE_SERVICES")
+    import redis
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    url = f"{server.rstrip('/')}/{int(worker) % REDIS_DATABASES}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Return the path of an installed Chromium."""
+    path = shutil.which(os.environ.get("CHROMIUM", "chromium"))
+    if path is None:
+        _without("Chromium is not installed", "SECOND_LOOK_REQUIRE_SERVICES")
+    # Playwright's synchronous door keeps an event loop running in this thread until the session
+    # ends; Django would take every later query in this process for one made in async code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args, chromium):
+    """Start the system's Chromium, quiet and without calls to its maker."""
+    return {**browser_type_launch_args, "executable_path": chromium, "args": CHROMIUM_FLAGS}

@@ -1,0 +1,123 @@
+"""Who is who when a tracker changes its mind."""
+
+from dataclasses import replace
+
+import pytest
+
+from detection.rules.subjects import SubjectBook
+from tests.detection.rules.scenes import Visit, entry, loitering, run
+
+
+def make_book():
+    return SubjectBook(aspect_ratio=16 / 9, longest_gap=2.2)
+
+
+def resolve(book, at_seconds, *visits, **options):
+    return book.resolve([one.observe(at_seconds) for one in visits], at_seconds, **options)
+
+
+FIRST = Visit(1, 0, 99)
+
+
+@pytest.mark.parametrize(
+    "change, is_same",
+    [
+        ({}, True),
+        ({"x": 0.55}, True),
+        ({"x": 0.9}, False),
+        ({"class_name": "dog"}, False),
+    ],
+)
+def test_a_new_track_is_the_lost_subject_when_it_fits(change, is_same):
+    book = make_book()
+    (before,) = resolve(book, 0.0, FIRST)
+    (after,) = resolve(book, 1.0, replace(FIRST, track_id=2, **change))
+    assert (after is before) is is_same
+    assert after.track_ids == ([1, 2] if is_same else [2])
+
+
+def test_a_much_larger_box_is_somebody_else():
+    book = make_book()
+    (before,) = resolve(book, 0.0, FIRST)
+    giant = FIRST.observe(1.0)
+    giant = replace(giant, track_id=2, box_xyxy=(0.3, 0.05, 0.7, 0.95))
+    assert book.resolve([giant], 1.0)[0] is not before
+
+
+@pytest.mark.parametrize("gap, is_same", [(0.2, True), (2.2, True), (2.3, False)])
+def test_a_new_track_may_come_as_late_as_a_subject_is_lost(gap, is_same):
+    book = make_book()
+    (before,) = resolve(book, 10.0, FIRST)
+    book.expire(10.0 + gap)
+    (after,) = resolve(book, 10.0 + gap, replace(FIRST, track_id=2))
+    assert (after is before) is is_same
+
+
+def test_a_walker_is_looked_for_where_they_would_be():
+    book = make_book()
+    for step in range(10):
+        (walker,) = resolve(book, step * 0.2, replace(FIRST, x=0.2 + 0.05 * step))
+    assert walker.velocity[0] == pytest.approx(0.25, rel=0.3)
+    (ahead,) = resolve(book, 2.4, replace(FIRST, track_id=2, x=0.79))
+    assert ahead is walker
+
+
+def test_of_two_new_tracks_the_nearer_one_inherits():
+    book = make_book()
+    (before,) = resolve(book, 0.0, FIRST)
+    far, near = resolve(
+        book, 1.0, replace(FIRST, track_id=2, x=0.58), replace(FIRST, track_id=3, x=0.51)
+    )
+    assert near is before
+    assert far is not before
+
+
+def test_somebody_in_sight_is_never_taken_over():
+    book = make_book()
+    (before,) = resolve(book, 0.0, FIRST)
+    both = resolve(book, 1.0, FIRST, replace(FIRST, track_id=2))
+    assert both[0] is before
+    assert both[1] is not before
+    third = resolve(book, 2.0, replace(FIRST, track_id=3), reserved={1, 2})
+    assert third[0].track_ids == [3]
+
+
+def test_a_wrong_stitch_is_undone_when_both_are_seen():
+    book = make_book()
+    (before,) = resolve(book, 0.0, FIRST)
+    (taken,) = resolve(book, 1.0, replace(FIRST, track_id=2))
+    assert taken is before
+    first, second = resolve(book, 2.0, FIRST, replace(FIRST, track_id=2, x=0.6))
+    assert first is before
+    assert first.track_ids == [1]
+    assert second.track_ids == [2]
+
+
+def test_the_class_is_the_one_seen_with_most_confidence():
+    book = make_book()
+    seen = [("car", 0.5), ("truck", 0.6), ("car", 0.5), ("truck", 0.1)]
+    for step, (class_name, score) in enumerate(seen):
+        observation = replace(FIRST.observe(0.0), class_name=class_name, score=score)
+        (vehicle,) = book.resolve([observation], step * 0.2)
+    assert vehicle.class_name == "car"
+
+
+def test_a_switch_of_ids_makes_no_second_incident():
+    visits = [Visit(1, 0, 6), Visit(2, 6.8, 12), Visit(3, 13.5, 20, x=0.53)]
+    (incident,) = run([loitering(10)], visits)
+    assert incident.track_ids == (1, 2, 3)
+    assert incident.opened_at_seconds == pytest.approx(10, abs=0.4)
+    assert incident.hits[0].numbers["dwell_seconds"] == pytest.approx(20, abs=0.4)
+
+
+def test_a_new_visitor_inherits_neither_dwell_nor_cool_down():
+    visits = [Visit(1, 0, 6), Visit(2, 9, 15), Visit(3, 18, 21)]
+    incidents = run([loitering(5), entry()], visits)
+    assert [incident.track_ids for incident in incidents] == [(1,), (2,), (3,)]
+    assert [len(incident.hits) for incident in incidents] == [2, 2, 1]
+
+
+def test_an_id_used_again_long_after_is_a_new_subject():
+    incidents = run([entry()], [Visit(1, 0, 6), Visit(1, 20, 26)])
+    assert [incident.opened_at_seconds for incident in incidents] == [1.0, 21.0]
+    assert len({incident.key for incident in incidents}) == 2

@@ -1,0 +1,55 @@
+"""Roles are groups made by a migration, and visibility follows memberships."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+
+from hitlsite import people
+from hitlsite.models import Site
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def site():
+    return Site.objects.create(name="Harbour")
+
+
+@pytest.mark.parametrize(
+    ("role", "may", "may_not"),
+    [
+        ("reviewer", "review.decide_trainingitem", "review.resolve_trainingitem"),
+        ("supervisor", "review.reopen_trainingitem", "training.add_exportrun"),
+        ("admin", "training.add_exportrun", "auth.add_user"),
+        ("device", "detection.add_footage", "review.view_trainingitem"),
+    ],
+)
+def test_each_role_may_what_it_is_for(site, role, may, may_not):
+    user, _ = people.add_member(site, "someone", role, "a long password")
+    assert user.has_perm(may)
+    assert not user.has_perm(may_not)
+    assert people.role_of(user) == role
+    assert user.is_staff is (role != "device")
+
+
+def test_the_highest_role_counts(site):
+    people.add_member(site, "sam", "reviewer", "a long password")
+    user, is_new = people.add_member(site, "sam", "supervisor", "ignored")
+    assert not is_new
+    assert people.role_of(user) == "supervisor"
+    assert user.check_password("a long password")
+
+
+def test_somebody_without_a_group_has_no_role(db):
+    assert people.role_of(get_user_model().objects.create_user("nobody")) == ""
+    assert Group.objects.count() == 4
+
+
+def test_people_see_their_sites_and_superusers_all(site):
+    other = Site.objects.create(name="Elsewhere")
+    user, _ = people.add_member(site, "riley", "reviewer", "a long password")
+    root = get_user_model().objects.create_superuser("root", password="x")
+    assert list(Site.objects.visible_to(user)) == [site]
+    assert set(Site.objects.visible_to(root)) == {site, other}
+    user.is_active = False
+    assert not Site.objects.visible_to(user).exists()

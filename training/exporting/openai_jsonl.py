@@ -1,0 +1,135 @@
+"""Chat fine-tuning lines: a question with a picture, and the answer that people confirmed.
+
+One line is one item, in the form that OpenAI's fine-tuning of vision models reads: messages of a
+system, a user and an assistant, the picture as an ``image_url`` part that holds a data URL or the
+name of a file of the same export. Nothing in a line depends on when it was written.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from training.exporting.records import Item, canonical
+
+SYSTEM = (
+    "You review pictures of fixed cameras. You answer with one JSON object that has the keys "
+    "category, objects, confidence, description, zones, duration_seconds and rules."
+)
+QUESTION = "Which incident does this camera picture show?"
+ANSWER_KEYS = {
+    "category": str,
+    "objects": list,
+    "confidence": (int, float),
+    "description": str,
+    "zones": list,
+    "duration_seconds": (int, float),
+    "rules": list,
+}
+MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
+_DATA_URL = re.compile(r"data:image/(?:jpeg|png);base64,", re.ASCII)
+
+
+def data_url(content: bytes, suffix: str) -> str:
+    """Return the bytes of a picture as a data URL."""
+    return f"data:{MEDIA_TYPES[suffix]};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def line(item: Item, url: str) -> str:
+    """Return the line of one item, without its line break."""
+    return canonical(
+        {
+            "messages": [
+                {"role": "system", "content": SYSTEM},
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": QUESTION},
+                        {"type": "image_url", "image_url": {"url": url}},
+                    ],
+                },
+                {"role": "assistant", "content": canonical(answer(item))},
+            ]
+        }
+    )
+
+
+def answer(item: Item) -> dict:
+    """Return the answer with the objects of the picture that the line shows, normalised boxes."""
+    objects = [
+        {"class_name": box.class_name, "box_xyxy": [round(side, 4) for side in box.box_xyxy]}
+        for box in item.main.boxes
+    ]
+    return {**item.answer, "category": item.category, "objects": objects}
+
+
+class LineError(ValueError):
+    """One sentence about what is wrong with a line."""
+
+
+def read_line(text: str) -> tuple[str, dict]:
+    """Return (url, answer) of a line.
+
+    Raises:
+        LineError: the line is not in the form that ``line`` writes.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise LineError(f"is not JSON: {error}") from error
+    if not isinstance(content, dict) or set(content) != {"messages"}:
+        raise LineError("is not an object with the one key messages")
+    messages = content["messages"]
+    roles = [message.get("role") for message in messages if isinstance(message, dict)]
+    if roles != ["system", "user", "assistant"] or len(messages) != 3:
+        raise LineError("does not hold a system, a user and an assistant message")
+    if not isinstance(messages[0].get("content"), str):
+        raise LineError("has a system message without text")
+    return _url_of(messages[1].get("content")), _answer_of(messages[2].get("content"))
+
+
+def _url_of(parts) -> str:
+    kinds = [part.get("type") for part in parts] if _is_list_of_dicts(parts) else []
+    if kinds != ["text", "image_url"] or not isinstance(parts[0].get("text"), str):
+        raise LineError("has a user message that is not a text and a picture")
+    url = parts[1].get("image_url")
+    url = url.get("url") if isinstance(url, dict) else None
+    if not isinstance(url, str) or not url:
+        raise LineError("has a picture without a URL")
+    return url
+
+
+def _answer_of(content) -> dict:
+    try:
+        given = json.loads(content)
+    except (TypeError, ValueError) as error:
+        raise LineError(f"has an answer that is not JSON: {error}") from error
+    if not isinstance(given, dict) or set(given) != set(ANSWER_KEYS):
+        raise LineError(f"has an answer whose keys are not {', '.join(sorted(ANSWER_KEYS))}")
+    for key, kinds in ANSWER_KEYS.items():
+        if not isinstance(given[key], kinds) or isinstance(given[key], bool):
+            raise LineError(f"has an answer whose {key} is of the wrong type")
+    return given
+
+
+def _is_list_of_dicts(parts) -> bool:
+    return isinstance(parts, list) and all(isinstance(part, dict) for part in parts)
+
+
+def content_of(url: str, read: Callable[[str], Path]) -> bytes:
+    """Return the bytes of the picture that a line points at.
+
+    Args:
+        read: returns the path of a named file of the export.
+
+    Raises:
+        LineError: a data URL does not decode, or an address leads outside the export.
+    """
+    start = _DATA_URL.match(url)
+    if not start:
+        return read(url).read_bytes()
+    try:
+        return base64.b64decode(url[start.end() :], validate=True)
+    except ValueError as error:
+        raise LineError("has a data URL that does not decode") from error

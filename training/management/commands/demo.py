@@ -1,0 +1,74 @@
+"""The whole loop on one machine: render a scene, watch it, and serve what it found for review."""
+
+import secrets
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+
+from detection.services import cameras
+from hitlsite import people
+from hitlsite.commands import Command as DoorCommand
+from review import selectors
+
+CAMERA = "Demo hall"
+USERS = (
+    ("riley", people.REVIEWER),
+    ("sam", people.SUPERVISOR),
+    ("alex", people.ADMIN),
+)
+
+
+class Command(DoorCommand):
+    help = "Set up a demo: people, a rendered scene, its incidents; then serve the review pages."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--no-serve", action="store_true", help="end after the summary")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args, no_serve, port, **options):
+        call_command("migrate", verbosity=0)
+        site = cameras.find_site()
+        credentials = self._make_people(site)
+        scene, config = self._make_scene()
+        self.stdout.write(f"Watching {scene.name}, a rendered scene with three visitors.")
+        call_command(
+            "watch", video=str(scene), camera=CAMERA, config=config, stdout=self.stdout
+        )
+        self._summarise(credentials)
+        if not no_serve:
+            call_command("up", port=port)
+
+    def _make_people(self, site):
+        """Return [(name, role, password)] of the people that this run made."""
+        made = []
+        for name, role in USERS:
+            password = secrets.token_urlsafe(9)
+            _, is_new = people.add_member(site, name, role, password)
+            if is_new:
+                made.append((name, role, password))
+        return made
+
+    def _make_scene(self):
+        from detection.vision import scenes
+
+        folder = settings.DATA_DIR / "demo"
+        folder.mkdir(parents=True, exist_ok=True)
+        scene, config = folder / "scene.mp4", folder / "rules.yaml"
+        config.write_text(scenes.DEMO_RULES)
+        if not scene.exists():
+            self.stdout.write("Rendering the scene.")
+            scenes.render_scene(scene)
+        return scene, config
+
+    def _summarise(self, credentials):
+        counts = selectors.counts(get_user_model().objects.get(username=USERS[-1][0]))
+        self.stdout.write("")
+        self.stdout.write(
+            f"{counts['pending_review']} items wait for review; "
+            f"{counts['fine_tune_ready']} of {counts['min_confirmed']} are ready for fine-tuning."
+        )
+        for name, role, password in credentials:
+            self.stdout.write(f"  sign in as {name:<6} password {password}   ({role})")
+        if not credentials:
+            self.stdout.write("  the demo people exist already; their passwords were shown once")
