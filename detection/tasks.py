@@ -3,8 +3,9 @@
 import logging
 
 from celery import shared_task
+from celery.signals import worker_ready
 
-from detection.services import ingestion
+from detection.services import ingestion, photos
 from hitlsite.errors import DomainError
 from hitlsite.jobs import LeaseLost
 
@@ -33,3 +34,28 @@ def ingest_waiting():
         logger.warning("%d segments had lost their worker", swept)
     for segment_id in ingestion.waiting_segments().values_list("pk", flat=True)[:50]:
         ingest_segment.delay(segment_id)
+
+
+@shared_task
+def detect_photo(photo_id):
+    """Find what is on an uploaded photo."""
+    try:
+        photos.detect_queued(photo_id)
+    except LeaseLost:
+        logger.warning("photo %s was taken over by another worker", photo_id)
+    except DomainError as error:
+        logger.warning("photo %s: %s", photo_id, error.message)
+
+
+@shared_task
+def detect_waiting_photos():
+    """Wake workers for photos that wait; job rows decide who gets them."""
+    for photo_id in photos.waiting():
+        detect_photo.delay(photo_id)
+
+
+@worker_ready.connect
+def look_around(sender=None, **kwargs):
+    """A worker that has just started looks for what another left behind."""
+    ingest_waiting.delay()
+    detect_waiting_photos.delay()

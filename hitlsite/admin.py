@@ -1,11 +1,27 @@
 """Admin of the foundation: people's sites can be edited, jobs and audit can be read."""
 
 from django.contrib import admin
+from django.http import Http404
 
 from hitlsite.models import AuditDetail, AuditEntry, Job, Membership, Site
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class VisibleAdmin(admin.ModelAdmin):
+    """Rows of the asker's own sites; any other is not there, and says no more than that."""
+
+    def get_queryset(self, request):
+        queryset = super().get_queryset(request)
+        visible_to = getattr(queryset, "visible_to", None)
+        return visible_to(request.user) if visible_to else queryset
+
+    def get_object(self, request, object_id, from_field=None):
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404(f"There is no {self.opts.verbose_name} {str(object_id)[:20]}.")
+        return found
+
+
+class ReadOnlyAdmin(VisibleAdmin):
     """Rows that services write: nobody adds, changes or deletes them by form."""
 
     def has_add_permission(self, request):
@@ -17,11 +33,6 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request, obj=None):
         return False
 
-    def get_queryset(self, request):
-        queryset = super().get_queryset(request)
-        visible_to = getattr(queryset, "visible_to", None)
-        return visible_to(request.user) if visible_to else queryset
-
 
 class MembershipInline(admin.TabularInline):
     model = Membership
@@ -30,12 +41,9 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(Site)
-class SiteAdmin(admin.ModelAdmin):
+class SiteAdmin(VisibleAdmin):
     list_display = ["name", "time_zone", "created_at"]
     inlines = [MembershipInline]
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).visible_to(request.user)
 
 
 @admin.register(Job)

@@ -149,7 +149,8 @@ def kept_alive(row, *, seconds=None):
     finally:
         stop.set()
         thread.join(timeout=5)
-        close_old_connections()
+        if not connection.in_atomic_block:
+            close_old_connections()
 
 
 def _held(row):

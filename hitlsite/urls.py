@@ -5,13 +5,19 @@ from importlib.util import find_spec
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularSwaggerSplitView as ApiDocs
 
 from hitlsite import health
+from training.health import health as whole
 
 handler403 = "hitlsite.views.permission_denied"
 handler404 = "hitlsite.views.not_found"
 handler500 = "hitlsite.views.server_error"
+
+
+admin.site.site_header = admin.site.site_title = "Second Look"
+admin.site.site_url = "/"
 
 
 def _parts(*modules):
@@ -21,11 +27,12 @@ def _parts(*modules):
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    path("health", whole, name="health"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="api_docs"),
+    path("api/docs/", ApiDocs.as_view(template_name="api_docs.html"), name="api_docs"),
     *(
         path("api/v1/", include(module))
         for module in _parts("review.api.urls", "detection.api.urls", "training.api.urls")

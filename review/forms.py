@@ -9,8 +9,11 @@ from hitlsite.errors import DomainError
 from review.models import Decision, Redaction, TrainingItem
 
 ANY = ("", "Any")
+CATEGORIES = tuple(
+    (value, value.replace("_", " ").capitalize()) for value in Incident.Category.values
+)
 # The order is the order of the digits that choose a reason.
-REASONS = tuple(Decision.Reason.choices)
+REASONS = tuple((value, label.capitalize()) for value, label in Decision.Reason.choices)
 
 
 def parsed(form):
@@ -31,7 +34,7 @@ class QueueFilterForm(forms.Form):
         required=False, choices=[*TrainingItem.Status.choices, ("all", "all")]
     )
     camera = forms.ModelChoiceField(Camera.objects.none(), required=False, empty_label="Any")
-    category = forms.ChoiceField(required=False, choices=[ANY, *Incident.Category.choices])
+    category = forms.ChoiceField(required=False, choices=[ANY, *CATEGORIES])
     reason = forms.ChoiceField(required=False, choices=[ANY, *REASONS])
     since = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
     until = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.db import transaction
 
 from detection.services import evidence
-from review.services import conversion, proposing
+from review.services import conversion, proposing, thumbnails
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,8 @@ def propose_redaction(item_id):
 
 @shared_task
 def purge_sealed_originals():
-    """Destroy the originals behind redacted copies whose time is up."""
+    """Destroy the originals behind redacted copies whose time is up, and their thumbnails."""
     destroyed = evidence.purge_sealed()
+    thumbnails.purge()
     if destroyed:
         logger.info("%d sealed originals were destroyed", destroyed)

@@ -14,6 +14,7 @@ urlpatterns = [
     path("items/<int:pk>/privacy/", views.privacy, name="privacy"),
     path("items/<int:pk>/decide/", views.decide, name="decide"),
     path("items/<int:pk>/redact/", views.redact, name="redact"),
+    path("items/<int:pk>/redact/undo/", views.undo_redaction, name="undo_redaction"),
     path("items/<int:pk>/undo/", views.undo, name="undo"),
     path("items/<int:pk>/reopen/", views.reopen, name="reopen"),
     path("media/evidence/<int:pk>/", views.evidence, name="evidence"),

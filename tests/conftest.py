@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cast import *  # noqa: F403
+
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE_FIXTURES = {"postgres_url", "redis_url", "chromium"}
 BROWSER_FIXTURES = {"chromium", "browser", "context", "page", "new_context"}
@@ -113,6 +115,16 @@ def data_dir(settings, tmp_path):
     return folder
 
 
+@pytest.fixture
+def eager_tasks():
+    """Run tasks where they are called."""
+    from hitlsite.celery import app
+
+    app.conf.task_always_eager = True
+    yield
+    app.conf.task_always_eager = False
+
+
 @pytest.fixture(scope="session")
 def material():
     """Return the folder of real footage, images and weights that lies beside the repository."""
@@ -136,6 +148,15 @@ def model_dir(request):
 def footage(material):
     """Return the folder of real footage."""
     return material / "footage"
+
+
+@pytest.fixture(scope="session")
+def demo_scene(tmp_path_factory):
+    """Return (path of the rendered demo film, its truth); rendering takes some seconds."""
+    from detection.vision.scenes import render_scene
+
+    path = tmp_path_factory.mktemp("scene") / "lobby.mp4"
+    return path, render_scene(path)
 
 
 @pytest.fixture(scope="session")

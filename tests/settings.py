@@ -6,12 +6,19 @@ import tempfile
 os.environ.setdefault("SECOND_LOOK_DATA_DIR", tempfile.mkdtemp(prefix="second-look-test-"))
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
 os.environ.setdefault("LOG_LEVEL", "WARNING")
+os.environ["CELERY_BROKER_URL"] = "memory://"
 if os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 
-from hitlsite.settings import *  # noqa: E402, F403
-from hitlsite.settings import AUTHENTICATION_BACKENDS as _backends  # noqa: E402
-from hitlsite.settings import REST_FRAMEWORK as _rest  # noqa: E402
+from hitlsite.settings import *  # noqa: F403
+from hitlsite.settings import AUTHENTICATION_BACKENDS as _backends
+from hitlsite.settings import DATA_DIR as _folder
+from hitlsite.settings import DATABASES as _databases
+from hitlsite.settings import REST_FRAMEWORK as _rest
+
+if _databases["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Threads share a file as processes do; a database in memory locks tables in ways of its own.
+    _databases["default"]["TEST"] = {"NAME": str(_folder / "test.sqlite3")}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AXES_ENABLED = False

@@ -4,13 +4,16 @@ Rows are read as plain values, a few hundred items at a time: an export of 25,00
 neither their memory nor the time to build their model instances.
 """
 
+import json
 from collections import defaultdict
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count
+from django.conf import settings
+from django.db.models import Count, TextField
+from django.db.models.functions import Cast
 
-from detection.models import Evidence, RuleHit
+from detection.models import Deployment, Evidence, RuleHit
 from hitlsite.errors import Forbidden, NotFound
 from hitlsite.models import AuditHead, Site
 from review.models import Decision, Redaction, TrainingItem
@@ -18,6 +21,7 @@ from review.selectors import trainable_items
 from training.models import ExportRun
 
 CHUNK = 500
+_PRIVATE = (TrainingItem.Privacy.CLEAR, TrainingItem.Privacy.REDACTED)
 SEE, MAKE = "training.view_exportrun", "training.add_exportrun"
 _ITEM_COLUMNS = {
     "id": "id",
@@ -38,11 +42,6 @@ _ITEM_COLUMNS = {
     "footage": "incident__footage_id",
     "footage_sha256": "incident__footage__sha256",
     "deployment": "incident__deployment_id",
-    "model": "incident__deployment__name",
-    "model_sha256": "incident__deployment__sha256",
-    "backend": "incident__deployment__backend",
-    "input_size": "incident__deployment__input_size",
-    "precision": "incident__deployment__precision",
 }
 _EVIDENCE_COLUMNS = (
     "id",
@@ -81,19 +80,33 @@ def export_run(user, pk):
     return run
 
 
+def sites(user):
+    """Return the sites that ``user`` may export from, by name."""
+    return Site.objects.visible_to(user)
+
+
+def readiness(user):
+    """Return (site, items that could be exported now, how many it takes) for each site."""
+    ready = TrainingItem.objects.filter(
+        site__in=sites(user), status=TrainingItem.Status.CONFIRMED, privacy__in=_PRIVATE
+    )
+    rows = ready.order_by().values_list("site").annotate(total=Count("pk"))
+    totals, least = dict(rows), settings.MIN_CONFIRMED
+    return [(site, totals.get(site.pk, 0), least) for site in sites(user)]
+
+
 def site_for(user, pk=None):
     """Return a site that ``user`` may export from; without ``pk`` the only one there is.
 
     Raises:
         NotFound: no such site for this user, or several to choose from.
     """
-    sites = Site.objects.visible_to(user)
     if pk is not None:
-        site = sites.filter(pk=pk).first()
+        site = sites(user).filter(pk=pk).first()
         if site is None:
             raise NotFound(f"There is no site {pk}.", fields={"site": "No such site."})
         return site
-    found = list(sites[:2])
+    found = list(sites(user)[:2])
     if len(found) != 1:
         raise NotFound("Name the site to export from.", fields={"site": "This is needed."})
     return found[0]
@@ -146,14 +159,13 @@ def _midnight(site, day, *, days=0):
 
 def left_out_by_status(site, filters):
     """Return how many items of each reason are not even looked into: not confirmed, not private."""
-    private = [TrainingItem.Privacy.CLEAR, TrainingItem.Privacy.REDACTED]
     items = looked_at(site, filters)
     rows = items.order_by().values("status", "privacy").annotate(total=Count("pk"))
     reasons = defaultdict(int)
     for row in rows:
         if row["status"] != TrainingItem.Status.CONFIRMED:
             reasons[f"not_confirmed:{row['status']}"] += row["total"]
-        elif row["privacy"] not in private:
+        elif row["privacy"] not in _PRIVATE:
             reasons["not_private"] += row["total"]
     return dict(reasons)
 
@@ -161,8 +173,9 @@ def left_out_by_status(site, filters):
 def item_rows(pks):
     """Yield what an export needs of each item, in the order of ``pks``, as dicts.
 
-    Each holds the columns above, ``evidence`` (rows by time, clips included), ``hits``,
-    ``decision`` (id and reviewer of the confirmation, or None) and ``redactions`` by evidence id.
+    Each holds the columns above, ``evidence`` (rows by time, clips included), ``hits`` (rule,
+    kind, zone), ``decision`` (id and reviewer of the confirmation, or None), and ``redactions`` by
+    evidence id (sha256, method, regions as JSON text).
     """
     for start in range(0, len(pks), CHUNK):
         yield from _chunk(pks[start : start + CHUNK])
@@ -172,8 +185,7 @@ def _chunk(pks):
     columns = tuple(_ITEM_COLUMNS)
     values = TrainingItem.objects.filter(pk__in=pks).order_by("pk")
     rows = [
-        dict(zip(columns, row, strict=True))
-        for row in values.values_list(*_ITEM_COLUMNS.values())
+        dict(zip(columns, row, strict=True)) for row in values.values_list(*_ITEM_COLUMNS.values())
     ]
     incidents = [row["incident"] for row in rows]
     evidence, hits = _evidence(incidents), _hits(incidents)
@@ -221,7 +233,8 @@ def _confirmations(pks):
 def _redactions(pks):
     found = defaultdict(dict)
     rows = Redaction.objects.filter(item__in=pks, state=Redaction.State.APPLIED)
-    columns = ("item_id", "evidence_id", "sha256", "method", "regions")
+    rows = rows.annotate(regions_text=Cast("regions", TextField()))
+    columns = ("item_id", "evidence_id", "sha256", "method", "regions_text")
     for item, evidence, sha256, method, regions in rows.values_list(*columns):
         found[item][evidence] = (sha256, method, regions)
     return found
@@ -233,53 +246,62 @@ def corrected_boxes(pks):
     A box that names no file is about the still at peak score; one without a class is of the
     incident's class. Of two corrections of one picture the later item's counts.
     """
-    drawn = {}
-    for start in range(0, len(pks), CHUNK):
-        drawn |= _drawn(pks[start : start + CHUNK])
-    stills = _stills_of({item for item, _ in drawn})
     found = {}
-    for (item, evidence), boxes in sorted(drawn.items(), key=lambda pair: pair[0][0]):
-        sha256 = stills[item].get(evidence)
-        if sha256:
-            found[sha256] = boxes
+    for start in range(0, len(pks), CHUNK):
+        drawn = _drawn(pks[start : start + CHUNK])
+        stills = _stills(drawn)
+        for item in sorted(drawn):
+            found |= _boxes_by_picture(stills[item], *drawn[item])
     return found
 
 
 def _drawn(pks):
-    """Return {(item id, evidence id or None): boxes}."""
-    found = {}
-    for pk, class_name, boxes in (
-        _confirmations(pks)
-        .exclude(boxes=[])
-        .values_list("item_id", "item__incident__class_name", "boxes")
-    ):
-        mine = defaultdict(list)
-        for box in boxes:
-            named = {"class_name": box.get("class_name") or class_name, "box_xyxy": box["box_xyxy"]}
-            mine[(pk, box.get("evidence"))].append(named)
-        found |= mine
+    """Return {item id: (class name, boxes)} of the last confirmations, where they drew any."""
+    # Most draw none: as text that is seen without decoding.
+    rows = _confirmations(pks).annotate(boxes_text=Cast("boxes", TextField()))
+    columns = ("item_id", "item__incident__class_name", "boxes_text")
+    last = {item: (name, text) for item, name, text in rows.values_list(*columns)}
+    return {item: (name, json.loads(text)) for item, (name, text) in last.items() if text != "[]"}
+
+
+def _stills(pks):
+    found = defaultdict(list)
+    rows = Evidence.objects.filter(incident__item__in=pks).exclude(kind=Evidence.Kind.CLIP)
+    columns = ("incident__item", "pk", "kind", "sha256")
+    for item, *still in rows.order_by("at_seconds", "kind").values_list(*columns):
+        found[item].append(still)
     return found
 
 
-def _stills_of(pks):
-    """Return {item id: {evidence id: sha256}}; None stands for the main still."""
-    found = defaultdict(dict)
-    stills = Evidence.objects.exclude(kind=Evidence.Kind.CLIP).order_by("-at_seconds", "-kind")
-    for start in range(0, len(pks := sorted(pks)), CHUNK):
-        rows = stills.filter(incident__item__in=pks[start : start + CHUNK])
-        for item, pk, kind, sha256 in rows.values_list("incident__item", "pk", "kind", "sha256"):
-            found[item][pk] = sha256
-            has_peak = found[item].get("peak")
-            found[item][None] = has_peak or sha256
-            if kind == Evidence.Kind.FRAME_PEAK:
-                found[item]["peak"] = found[item][None] = sha256
-    return found
+def _boxes_by_picture(stills, class_name, boxes):
+    if not stills:
+        return {}
+    by_id = {pk: sha256 for pk, _, sha256 in stills}
+    by_kind = {kind: sha256 for _, kind, sha256 in reversed(stills)}
+    by_id[None] = by_kind.get(Evidence.Kind.FRAME_PEAK, stills[0][2])
+    found = defaultdict(list)
+    for box in boxes:
+        sha256 = by_id.get(box.get("evidence"))
+        if sha256:
+            name = box.get("class_name") or class_name
+            found[sha256].append({"class_name": name, "box_xyxy": box["box_xyxy"]})
+    return dict(found)
+
+
+def deployments(pks):
+    """Return what is known of deployments, by id: dicts without anything of this machine."""
+    columns = ("id", "slot", "name", "sha256", "backend", "input_size", "precision")
+    return list(Deployment.objects.filter(pk__in=pks).order_by("pk").values(*columns))
 
 
 def audit_head():
     """Return where the audit chain stands now."""
     head = AuditHead.objects.filter(pk=1).first()
-    return {"sequence": head.sequence, "sha256": head.sha256} if head else {"sequence": 0, "sha256": ""}
+    return (
+        {"sequence": head.sequence, "sha256": head.sha256}
+        if head
+        else {"sequence": 0, "sha256": ""}
+    )
 
 
 def moved_since(versions):
@@ -293,5 +315,7 @@ def moved_since(versions):
         rows = TrainingItem.objects.select_for_update().filter(
             pk__in=pks[start : start + CHUNK], status=TrainingItem.Status.CONFIRMED
         )
-        unmoved.update(pk for pk, version in rows.values_list("pk", "version") if versions[pk] == version)
+        unmoved.update(
+            pk for pk, version in rows.values_list("pk", "version") if versions[pk] == version
+        )
     return sorted(set(pks) - unmoved)

@@ -111,13 +111,18 @@ class Scene:
         self._members: dict[tuple, list[Subject]] = {}
 
     def members(self, zone: str, classes: frozenset[str]) -> list[Subject]:
-        """Return the subjects of some classes (none named: all) that stand in a zone."""
+        """Return the subjects in a zone that are, or now look like, one of some classes.
+
+        Without classes it is everybody. Whether a subject really is one, see ``Rule.takes``.
+        """
         key = (zone, classes)
         found = self._members.get(key)
         if found is None:
             found = [self.subjects[position] for position in self.inside[zone]]
             if classes:
-                found = [subject for subject in found if subject.class_name in classes]
+                found = [
+                    one for one in found if one.seen_as in classes or one.class_name in classes
+                ]
             self._members[key] = found
         return found
 
@@ -194,6 +199,10 @@ class Rule(ABC):
 
     def category_for(self, class_name: str) -> str:
         return self.category
+
+    def takes(self, subject: Subject) -> bool:
+        """Say whether a subject is of the rule's classes, on the whole of its recent sightings."""
+        return not self.classes or subject.class_name in self.classes
 
     @abstractmethod
     def observe(self, scene: Scene) -> list[Holding]:

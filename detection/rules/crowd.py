@@ -108,7 +108,7 @@ class CrowdFormation(Rule):
     def observe(self, scene):
         holdings = []
         for zone, crowd in self._crowds.items():
-            members = scene.members(zone, self.classes)
+            members = [one for one in scene.members(zone, self.classes) if self.takes(one)]
             numbers = [subject.number for subject in members]
             if not scene.is_backfill:
                 crowd.count(numbers, scene.at_seconds)

@@ -5,6 +5,7 @@ return a checked value or raise ``Refusal`` with the key at fault; none of them 
 value than a person wants to read.
 """
 
+import json
 import math
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -56,11 +57,13 @@ for _tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
 
 
 def load_text(text: str):
-    """Read YAML (JSON is YAML), or refuse with the line at fault."""
+    """Read YAML or JSON, or refuse with the line at fault."""
     if len(text) > LONGEST_TEXT:
         raise Refusal("", f"is longer than {LONGEST_TEXT} characters")
     try:
-        return yaml.load(text, Loader=ConfigLoader)  # a SafeLoader
+        document = _load_json(text)
+        # ConfigLoader is a SafeLoader.
+        return yaml.load(text, Loader=ConfigLoader) if document is None else document
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}" if mark else "the file"
@@ -71,6 +74,23 @@ def load_text(text: str):
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Refusal("", f"is not valid YAML: {reason}") from None
+
+
+def _load_json(text):
+    """Read JSON, of which YAML 1.1 takes some numbers and escapes for text; None otherwise."""
+    try:
+        return json.loads(text, object_pairs_hook=_refuse_double_keys)
+    except json.JSONDecodeError:
+        return None
+
+
+def _refuse_double_keys(pairs):
+    document = {}
+    for key, value in pairs:
+        if key in document:
+            raise ValueError(f"the key {shorten(key)} stands twice")
+        document[key] = value
+    return document
 
 
 def refuse_unknown_keys(entry: Mapping, known: Collection[str], key: str) -> None:

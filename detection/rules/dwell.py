@@ -37,7 +37,7 @@ class DwellRule(Rule):
                     stays[subject.number] = stay = [at_seconds, at_seconds]
                 else:
                     stay[1] = at_seconds
-                if at_seconds - stay[0] >= shortest:
+                if at_seconds - stay[0] >= shortest and self.takes(subject):
                     holdings.append(Holding(subject.number, zone, (subject,)))
         return holdings
 

@@ -15,6 +15,8 @@ from detection.vision.types import Observation
 # stop and turn.
 VELOCITY_SECONDS = 0.5
 PREDICTION_SECONDS = 1.0
+# How long what a subject was seen as counts: a tracker may hand a chair's track to a person.
+CLASS_SECONDS = 3.0
 # A new track belongs to a lost one within this many box lengths of where that one would be...
 REACH_LENGTHS = 0.5
 REACH_LENGTHS_PER_SECOND = 0.4
@@ -29,21 +31,33 @@ class Subject:
         track_ids: its tracks in the order in which they were taken over.
         track_id, score, box: the latest observation; box is normalised xyxy.
         seen: when each track that may still come back was last seen.
-        votes: summed scores by class; the highest names the subject's class.
+        seen_as: the class of the latest observation.
+        votes: summed scores by class, fading with time.
+        class_name: the class with the highest vote.
         velocity: of the box's centre, in frame widths and heights per second.
     """
 
     __slots__ = (
-        "box", "class_name", "detected_at", "last_seen", "number", "score", "seen", "track_id",
-        "track_ids", "velocity", "votes",
-    )  # fmt: skip
+        "box",
+        "class_name",
+        "detected_at",
+        "last_seen",
+        "number",
+        "score",
+        "seen",
+        "seen_as",
+        "track_id",
+        "track_ids",
+        "velocity",
+        "votes",
+    )
 
     def __init__(self, number: int):
         self.number = number
         self.track_ids: list[int] = []
         self.seen: dict[int, float] = {}
         self.votes: dict[str, float] = {}
-        self.class_name = ""
+        self.class_name = self.seen_as = ""
         self.track_id = -1
         self.score = 0.0
         self.box = (0.0, 0.0, 0.0, 0.0)
@@ -53,29 +67,35 @@ class Subject:
 
     def take(self, observation: Observation, at_seconds: float, *, is_held: bool) -> None:
         """Take in an observation; a held one repeats a detection and says nothing of motion."""
-        track_id = observation.track_id
+        track_id = int(observation.track_id)
         x1, y1, x2, y2 = observation.box_xyxy
         box = (float(x1), float(y1), float(x2), float(y2))
         self.score = float(observation.score)
-        if not is_held:
-            self._follow(box, at_seconds)
-            self._vote(observation.class_name)
-        elif not self.class_name:
-            self._vote(observation.class_name)
+        self.seen_as = observation.class_name
+        if not is_held or not self.votes:
+            self._learn(box, at_seconds)
         if track_id != self.track_id and track_id not in self.track_ids:
             self.track_ids.append(track_id)
         self.seen[track_id] = self.last_seen = at_seconds
         self.track_id = track_id
         self.box = box
 
-    def _follow(self, box, at_seconds):
+    def _learn(self, box, at_seconds):
+        """Bring velocity and class up to date with a fresh detection."""
+        votes, seen_as = self.votes, self.seen_as
         elapsed = at_seconds - self.detected_at
         if elapsed < math.inf:
+            fading = math.exp(-elapsed / CLASS_SECONDS)
+            for name in votes:
+                votes[name] *= fading
             weight = 1.0 - math.exp(-elapsed / VELOCITY_SECONDS)
             old, (vx, vy) = self.box, self.velocity
             dx = (box[0] + box[2] - old[0] - old[2]) / 2 / elapsed
             dy = (box[1] + box[3] - old[1] - old[3]) / 2 / elapsed
             self.velocity = (vx + weight * (dx - vx), vy + weight * (dy - vy))
+        votes[seen_as] = votes.get(seen_as, 0.0) + self.score
+        if votes[seen_as] >= votes.get(self.class_name, 0.0):
+            self.class_name = seen_as
         self.detected_at = at_seconds
 
     def give_up(self, track_id: int) -> None:
@@ -85,12 +105,6 @@ class Subject:
         self.velocity = (0.0, 0.0)
         self.detected_at = -math.inf
 
-    def _vote(self, class_name):
-        votes = self.votes
-        votes[class_name] = votes.get(class_name, 0.0) + self.score
-        if class_name != self.class_name and votes[class_name] > votes.get(self.class_name, -1.0):
-            self.class_name = class_name
-
     def state(self) -> dict:
         """Return the subject as JSON values."""
         return {
@@ -99,6 +113,7 @@ class Subject:
             "seen": [[track_id, at] for track_id, at in self.seen.items()],
             "votes": dict(self.votes),
             "class_name": self.class_name,
+            "seen_as": self.seen_as,
             "track_id": self.track_id,
             "score": self.score,
             "box": list(self.box),
@@ -110,7 +125,7 @@ class Subject:
     @classmethod
     def from_state(cls, state: dict) -> "Subject":
         subject = cls(state["number"])
-        for name in ("class_name", "track_id", "score", "last_seen"):
+        for name in ("class_name", "seen_as", "track_id", "score", "last_seen"):
             setattr(subject, name, state[name])
         subject.track_ids = list(state["track_ids"])
         subject.seen = dict(state["seen"])

@@ -7,6 +7,16 @@ from hitlsite import audit
 from hitlsite.errors import Conflict, DomainError, NotFound
 from hitlsite.models import Site
 
+_TOLD_COLUMNS = (
+    "name",
+    "sampling_fps",
+    "detector",
+    "tracker",
+    "lost_seconds",
+    "is_enabled",
+)
+_SECRET_COLUMNS = ("detect_url", "record_url")
+
 
 def find_site(name=""):
     """Return the named site; without a name the only one, or a new one called "Main"."""
@@ -130,3 +140,37 @@ def require_same_content(footage, sha256):
             f"Session {footage.session} of camera {footage.camera} holds another file.",
             code="session_taken",
         )
+
+
+def find_camera(name, site_name=""):
+    """Return the camera of this name, in the named site where there are several."""
+    found = Camera.objects.filter(name=name).select_related("site")
+    if site_name:
+        found = found.filter(site=find_site(site_name))
+    cameras = list(found[:2])
+    if not cameras:
+        where = f" at site {site_name}" if site_name else ""
+        raise NotFound(f"There is no camera named {name[:100]}{where}.", code="camera_unknown")
+    if len(cameras) > 1:
+        message = f"Several sites have a camera named {name}: say which with --site."
+        raise DomainError("camera_ambiguous", message)
+    return cameras[0]
+
+
+@transaction.atomic
+def save_camera(camera, *, by, config=None):
+    """Store a camera whose columns somebody has set, and its zones and rules where given.
+
+    Addresses may carry passwords, so the audit says only that they changed.
+    """
+    before = Camera.objects.filter(pk=camera.pk).values(*_TOLD_COLUMNS, *_SECRET_COLUMNS).first()
+    camera.save()
+    after = {name: getattr(camera, name) for name in (*_TOLD_COLUMNS, *_SECRET_COLUMNS)}
+    changed = [name for name in after if before is None or before[name] != after[name]]
+    detail = {name: after[name] for name in changed if name in _TOLD_COLUMNS}
+    detail |= {name: "set" if after[name] else "" for name in changed if name in _SECRET_COLUMNS}
+    if changed:
+        action = "camera.changed" if before else "camera.added"
+        audit.record(action, camera, actor=by, site=camera.site, detail=detail)
+    if config is not None:
+        apply_config(camera, config, actor=by)

@@ -87,7 +87,7 @@ def register_file(camera, location, *, session="", starts_at=None, holder=""):
     return create(camera, session or sha256, values, holder=holder)
 
 
-def create(camera, session, values, *, holder=""):
+def create(camera, session, values, *, holder="", actor=None):
     """Store a footage row with its first segment; return the row that is already there instead."""
     existing = Footage.objects.filter(camera=camera, session=session).first()
     if existing is None:
@@ -103,6 +103,7 @@ def create(camera, session, values, *, holder=""):
                 audit.record(
                     "footage.registered",
                     footage,
+                    actor=actor,
                     site=camera.site,
                     detail={"session": session, "sha256": footage.sha256},
                 )

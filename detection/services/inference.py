@@ -6,7 +6,7 @@ from collections import OrderedDict
 from django.conf import settings
 
 from detection.models import Footage
-from detection.services import deployments
+from detection.services import deployments, sources
 
 SAMPLE_FRAMES = 16
 KEPT_DETECTORS = 4
@@ -21,9 +21,15 @@ def detector_for(footage):
     and pins it: later segments, on this worker or another, run the same weights in the same form.
     """
     pinned = footage.detector_choice.get("served")
-    spec = footage.detector_choice.get("spec") or _spec_of(footage)
-    frames = () if pinned else sample_frames(footage.location, SAMPLE_FRAMES)
-    detector = load(spec, pinned=pinned, frames=frames, shape=(footage.width, footage.height))
+    spec = footage.detector_choice.get("spec") or spec_of(footage.configuration.get("detector"))
+    frames = () if pinned else _frames_of(footage)
+    detector = load(
+        spec,
+        pinned=pinned,
+        frames=frames,
+        shape=(footage.width, footage.height),
+        classes=_classes_of(footage.configuration.get("rules", ())),
+    )
     if not pinned:
         choice = {**detector.choice, "spec": spec}
         deployment = deployments.record_champion(detector, threshold=threshold_of(detector))
@@ -32,8 +38,10 @@ def detector_for(footage):
     return detector, footage.deployment
 
 
-def load(spec, *, pinned=None, frames=(), shape=None):
+def load(spec, *, pinned=None, frames=(), shape=None, classes=()):
     """Return a detector of this process, built on first use.
+
+    ``frames`` and the ``classes`` that matter on them decide whether a cheaper form may serve.
 
     Stateful detectors (motion) are always new: a session owns its background.
     """
@@ -50,6 +58,7 @@ def load(spec, *, pinned=None, frames=(), shape=None):
         model_dir=settings.MODEL_DIR,
         cache_dir=settings.CACHE_DIR,
         sample_frames=frames,
+        classes=classes,
         **form,
     )
     if detector.backend == "motion":
@@ -110,6 +119,18 @@ def forget_detectors():
         _kept.clear()
 
 
-def _spec_of(footage):
-    wanted = footage.configuration.get("detector", "auto")
-    return settings.DETECTOR if wanted == "auto" else wanted
+def spec_of(wanted):
+    """Return the detector that a camera asks for: the product's own setting where it says auto."""
+    return settings.DETECTOR if wanted in (None, "", "auto") else wanted
+
+
+def _classes_of(rules):
+    """Return the classes that any rule looks at; none means every class."""
+    if not all(rule.get("classes") for rule in rules):
+        return ()
+    return tuple(sorted({name for rule in rules for name in rule["classes"]}))
+
+
+def _frames_of(footage):
+    with sources.local_path(footage) as path:
+        return sample_frames(str(path), SAMPLE_FRAMES)

@@ -4,12 +4,14 @@ Nothing here touches the database. All that a session remembers can be taken out
 after any step and given to a new one, which goes on as if nothing had happened.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from detection.services import sources
 from detection.services.tracklogs import TrackRows
 
 
@@ -41,14 +43,15 @@ class CameraSession:
         from detection.vision.recording import EvidenceRecorder
         from detection.vision.stills import StillKeeper
         from detection.vision.tracking import make_tracker
-        from detection.vision.video import Sampler, open_source
+        from detection.vision.video import Sampler
 
         told = footage.configuration
         config = parse_config(
             {"zones": told["zones"], "rules": told["rules"]}, file_name=str(footage)
         )
         self.footage = footage
-        self.source = open_source(footage.location)
+        self._held = ExitStack()
+        self.source = self._held.enter_context(sources.opened(footage))
         fps = told["sampling_fps"]
         if self.source.average_fps:
             fps = min(fps, self.source.average_fps)
@@ -137,7 +140,7 @@ class CameraSession:
 
     def close(self):
         self.recorder.discard()
-        self.source.close()
+        self._held.close()
 
     def _tell_recorder(self, transitions):
         for transition in transitions:

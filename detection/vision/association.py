@@ -38,7 +38,7 @@ class Association:
     low_similarity: float = 0.5
     unconfirmed_similarity: float = 0.4
     is_score_fused: bool = False
-    other_class_penalty: float = 0.15
+    other_class_penalty: float = 0.4
     reach_heights_per_second: float = 1.5
     max_reach_heights: float = 0.75
     same_box_overlap: float = 0.8
@@ -67,9 +67,9 @@ class Seen:
 
 def _strongest(boxes, scores, classes, max_overlap):
     """Tell which boxes are not the same thing under a weaker name, (N,) bool."""
-    same = (overlaps(boxes, boxes) > max_overlap) & (classes[:, None] != classes[None])
-    if not same.any():
+    if (classes == classes[0]).all():
         return np.ones(len(scores), bool)
+    same = (overlaps(boxes, boxes) > max_overlap) & (classes[:, None] != classes[None])
     return ~(same & (scores[None] > scores[:, None])).any(axis=1)
 
 

@@ -7,7 +7,6 @@ with no pictures, or none with anything in them, nothing can be shown and the re
 """
 
 import ast
-import json
 import statistics
 import time
 from pathlib import Path
@@ -23,7 +22,9 @@ from detection.vision.detectors import (
     TorchDetector,
     file_sha256,
     openvino_model_file,
+    unreadable,
 )
+from detection.vision.onnx_metadata import read_metadata
 from hitlsite.errors import DomainError
 
 DEFAULT_WEIGHTS = ("yolo11n.pt", "yolov8n.pt")
@@ -39,6 +40,7 @@ def load_detector(
     model_dir,
     cache_dir,
     sample_frames=(),
+    classes=(),
     backend=None,
     input_size=None,
     precision=None,
@@ -51,8 +53,9 @@ def load_detector(
             model_dir when it does not exist.
         model_dir: where weights lie; may be missing.
         cache_dir: a writable folder for exported networks and library settings.
-        sample_frames: pictures of the camera, (H, W, 3) uint8 BGR, on which cheaper candidates
-            are compared with the reference; two dozen spread over the day are good.
+        sample_frames: BGR pictures of the camera, on which cheaper candidates are compared with
+            the reference; two dozen spread over the day are good.
+        classes: the class names that its rules ask for; only they are compared (empty: all).
         backend, input_size, precision: pin what is given; with all three nothing is measured.
             The values stored in an earlier detector's `choice["served"]` bring it back.
 
@@ -69,75 +72,79 @@ def load_detector(
     network = Network(path, cache_dir)
     wanted = {"backend": backend, "input_size": input_size, "precision": precision}
     candidates = [c for c in network.candidates() if _matches(c, wanted)]
-    if not candidates:
-        candidates = [network.pinned(**wanted)]
-    return choose(network, candidates, sample_frames)
+    candidates = candidates or [network.pinned(**wanted)]
+    return choose(network, candidates, sample_frames, classes)
 
 
 class Network:
-    """One set of weights and the forms in which this machine can compute it."""
+    """One set of weights and the forms in which this machine can compute it.
+
+    Attributes:
+        reference_size: the input size that the weights were trained with, px.
+    """
 
     def __init__(self, path, cache_dir):
         self.path = Path(path)
-        self.cache_dir = Path(cache_dir)
         self.sha256 = file_sha256(self.path)
-        self._onnx = None
+        self.portable_path = None
+        self.class_names = None
+        self.reference_size = REFERENCE_SIZE
+        if self.path.suffix != ".pt":
+            self.portable_path = self.path
+        elif libraries.is_installed("onnx") and _installed_backends():
+            self.portable_path = exported(self.path, cache_dir)
+        if self.portable_path:
+            self.class_names, self.reference_size = describe(self.portable_path)
 
     def candidates(self):
-        """List what may serve: dicts of backend, input_size (None: the file's), precision."""
+        """List what may serve: dicts of backend, input_size, precision; the references first."""
         if self.path.is_dir():
-            return [{"backend": "openvino", "input_size": None, "precision": "f32"}]
+            return [self._candidate("openvino")]
+        sizes = [self.reference_size, *(s for s in SMALLER_SIZES if s < self.reference_size)]
         found = []
-        for backend in ("openvino", "onnxruntime"):
-            if libraries.is_installed(backend):
-                precisions = ["f32"]
+        for size in sizes if self.portable_path else ():
+            for backend in _installed_backends():
+                found.append(self._candidate(backend, size))
                 if backend == "openvino" and OpenVinoDetector.supports_bf16():
-                    precisions.append("bf16")
-                found += [
-                    {"backend": backend, "input_size": size, "precision": precision}
-                    for size in (REFERENCE_SIZE, *SMALLER_SIZES)
-                    for precision in precisions
-                ]
+                    found.append(self._candidate(backend, size, "bf16"))
         if self.path.suffix == ".pt" and (not found or _has_gpu()):
-            found.append({"backend": "torch", "input_size": REFERENCE_SIZE, "precision": "f32"})
+            found.append(self._candidate("torch"))
         return found
 
     def pinned(self, *, backend, input_size, precision):
         """Fill in what a pin leaves open."""
-        backend = backend or ("openvino" if self.path.is_dir() else "onnxruntime")
-        if not libraries.is_installed(backend):
+        if backend is None:
+            backend = "openvino" if self.path.is_dir() else "onnxruntime"
+        if not libraries.is_installed(backend) or (backend != "torch" and not self.portable_path):
             raise DomainError(
                 "backend_unavailable", f"{self.path} asks for {backend}, which is not installed."
             )
-        return {
-            "backend": backend,
-            "input_size": input_size or REFERENCE_SIZE,
-            "precision": precision or "f32",
-        }
+        return self._candidate(backend, input_size, precision or "f32")
 
     def build(self, candidate):
         """Make the detector of one candidate."""
-        options = {"weights_sha256": self.sha256}
-        if candidate["input_size"]:
-            options["input_size"] = candidate["input_size"]
+        options = {"weights_sha256": self.sha256, "input_size": candidate["input_size"]}
         if candidate["backend"] == "torch":
             return TorchDetector(self.path, **options)
-        path = self._portable_path()
         options["name"] = self.path.stem
-        names = class_names_of(path)
         if candidate["backend"] == "onnxruntime":
-            return OnnxDetector(path, names, **options)
-        return OpenVinoDetector(path, names, precision=candidate["precision"], **options)
+            return OnnxDetector(self.portable_path, self.class_names, **options)
+        options["precision"] = candidate["precision"]
+        return OpenVinoDetector(self.portable_path, self.class_names, **options)
 
-    def _portable_path(self):
-        if self.path.suffix != ".pt":
-            return self.path
-        if self._onnx is None:
-            self._onnx = exported(self.path, self.cache_dir)
-        return self._onnx
+    def _candidate(self, backend, input_size=None, precision="f32"):
+        return {
+            "backend": backend,
+            "input_size": input_size or self.reference_size,
+            "precision": precision,
+        }
 
 
-def choose(network, candidates, sample_frames=()):
+def _installed_backends():
+    return [name for name in ("openvino", "onnxruntime") if libraries.is_installed(name)]
+
+
+def choose(network, candidates, sample_frames=(), classes=()):
     """Serve the fastest candidate that agrees with the reference.
 
     Returns:
@@ -151,35 +158,43 @@ def choose(network, candidates, sample_frames=()):
         return detector
     measured = [_measure(network.build(c), frames) for c in candidates]
     detectors, seen, rows = zip(*measured, strict=True)
-    equals = [i for i, d in enumerate(detectors) if _is_reference(d)] or [0]
-    reference = min(equals, key=lambda i: rows[i]["milliseconds"])
+    references = [i for i, d in enumerate(detectors) if _is_reference(d, network)] or [0]
+    reference = min(references, key=lambda i: rows[i]["milliseconds"])
     for index, row in enumerate(rows):
-        row["agreement"] = compare(seen[reference], seen[index])
-        row["agrees"] = index in equals or row["agreement"]["agrees"]
+        row["agreement"] = compare(seen[reference], seen[index], classes)
+        row["serves"] = index in references or row["agreement"]["agrees"]
     best = min(
-        (i for i, r in enumerate(rows) if r["agrees"]), key=lambda i: rows[i]["milliseconds"]
+        (i for i, r in enumerate(rows) if r["serves"]), key=lambda i: rows[i]["milliseconds"]
     )
     detector = detectors[best]
+    detector.timings = dict.fromkeys(detector.timings, 0.0)
     detector.choice = {
         "candidates": list(rows),
         "served": _served(detector),
         "frames": len(frames),
-        "why": _why(rows, best, reference),
+        "why": _why(rows, best, references),
     }
     return detector
 
 
-def class_names_of(path):
-    """Read the class names that an exported network carries, in order.
+def describe(path):
+    """Read what an exported network says about itself.
+
+    Returns:
+        its class names in order, and the input size that it was made for, px.
 
     Raises:
-        DomainError: weights_unreadable, weights_wrong_task.
+        DomainError: weights_missing, weights_unreadable, weights_wrong_task.
     """
-    task, names = _portable_metadata(Path(path))
-    require_detection(path, task or "an unknown task", "detect")
+    told = _portable_metadata(Path(path))
+    require_detection(path, told.get("task") or "an unknown task", "detect")
     try:
-        names = ast.literal_eval(names) if isinstance(names, str) else names
-        return tuple(str(names[index]) for index in range(len(names)))
+        names, size = (
+            ast.literal_eval(value) if isinstance(value, str) else value
+            for value in (told.get("names"), told.get("imgsz") or REFERENCE_SIZE)
+        )
+        size = max(size) if isinstance(size, (list, tuple)) else size
+        return tuple(str(names[index]) for index in range(len(names))), int(size)
     except (ValueError, SyntaxError, KeyError, TypeError) as error:
         raise DomainError("weights_unreadable", f"{path} carries no class names.") from error
 
@@ -187,19 +202,16 @@ def class_names_of(path):
 def _portable_metadata(path):
     if not path.exists():
         raise DomainError("weights_missing", f"The weights file {path} does not exist.")
-    if path.is_dir():
-        import yaml
+    if not path.is_dir():
+        return read_metadata(path)
+    import yaml
 
-        openvino_model_file(path)
-        beside = path / "metadata.yaml"
-        if not beside.is_file():
-            raise DomainError("weights_unreadable", f"{path} has no metadata.yaml.")
-        told = yaml.safe_load(beside.read_text()) or {}
-        return told.get("task"), told.get("names")
-    from detection.vision.onnx_metadata import read_metadata
-
-    told = read_metadata(path)
-    return told.get("task"), told.get("names")
+    openvino_model_file(path)
+    beside = path / "metadata.yaml"
+    try:
+        return yaml.safe_load(beside.read_text()) or {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise unreadable(beside, error) from error
 
 
 def _default_weights(model_dir):
@@ -242,8 +254,8 @@ def _has_gpu():
     return Path("/dev/nvidia0").exists()
 
 
-def _is_reference(detector):
-    return detector.precision == "f32" and detector.input_size == REFERENCE_SIZE
+def _is_reference(detector, network):
+    return detector.precision == "f32" and detector.input_size == network.reference_size
 
 
 def _spread(frames, count):
@@ -268,13 +280,8 @@ def _measure(detector, frames):
     return detector, seen, row
 
 
-def _why(rows, best, reference):
+def _why(rows, best, references):
     agreement = rows[best]["agreement"]
-    if best != reference:
-        return f"fastest that agrees with the reference: {agreement['sentence']}"
-    return f"the reference serves: {rows[reference]['agreement']['reference_sentence']}"
-
-
-def choice_json(detector):
-    """Write a detector's choice as one line of JSON, for a log."""
-    return json.dumps(detector.choice, sort_keys=True)
+    if best in references:
+        return f"the fastest reference serves: {agreement['reference_sentence']}"
+    return f"fastest that agrees with the reference: {agreement['sentence']}"

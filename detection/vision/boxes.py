@@ -72,9 +72,8 @@ class Letterbox:
         if image.shape[:2] == inside.shape[:2]:
             inside[:] = image
         else:
-            inside[:] = cv2.resize(
-                image, (self.scaled_width, self.scaled_height), interpolation=cv2.INTER_LINEAR
-            )
+            size = self.scaled_width, self.scaled_height
+            inside[:] = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
 
     def to_picture(self, boxes):
         """Bring input pixels back to 0..1 of the picture.

@@ -7,6 +7,7 @@ ultralytics' list of known classes, so that a crafted file is refused rather tha
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 from detection.vision.detectors import file_sha256, unreadable
@@ -79,8 +80,8 @@ def require_detection(path, found, wanted):
 def exported(weights_path, cache_dir):
     """Return the ONNX form of a .pt file, exporting it on the first call.
 
-    It lies in cache_dir/<sha256 of the weights>/ and takes any input size. Two processes may
-    export at once: each writes aside and renames, and the first one's file stays.
+    It lies in cache_dir/<sha256 of the weights>/, takes any input size and carries the size that
+    the weights were trained with. Two processes may export at once: each writes aside and renames.
     """
     weights_path = Path(weights_path)
     if not weights_path.is_file():
@@ -94,16 +95,20 @@ def exported(weights_path, cache_dir):
 
 
 def _export(weights_path, target):
-    load_network(weights_path)
+    network, _ = load_network(weights_path)
     from ultralytics import YOLO
+
+    size = network.args.get("imgsz", 640) if isinstance(network.args, dict) else 640
 
     scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".export-"))
     try:
         copy = scratch / "weights.pt"
         shutil.copyfile(weights_path, copy)
-        written = YOLO(str(copy)).export(
-            format="onnx", dynamic=True, simplify=False, imgsz=640, device="cpu", verbose=False
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            written = YOLO(str(copy)).export(
+                format="onnx", dynamic=True, simplify=False, imgsz=size, device="cpu"
+            )
         os.replace(written, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

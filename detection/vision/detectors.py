@@ -5,6 +5,7 @@ that is stored with every prediction. Nothing here chooses; `backends` does.
 """
 
 import hashlib
+import threading
 import time
 from collections import OrderedDict
 from pathlib import Path
@@ -80,26 +81,32 @@ class NetworkDetector:
         self.timings = {"letterbox": 0.0, "inference": 0.0, "boxes": 0.0}
         self._fixed_input = fixed_input
         self._prepared = OrderedDict()
+        # One canvas and one request serve a shape, whoever asks.
+        self._turn = threading.Lock()
 
     def detect(self, image, at_seconds=0.0):
-        """Detect in a BGR picture; boxes come back normalised."""
-        started = time.perf_counter()
-        letterbox, canvas, infer = self._for_shape(image.shape[0], image.shape[1])
-        letterbox.draw(image, canvas)
-        drawn = time.perf_counter()
-        output = infer()
-        inferred = time.perf_counter()
-        detections = decode(
+        """Detect in a BGR picture; boxes come back normalised. Threads take turns."""
+        with self._turn:
+            started = time.perf_counter()
+            letterbox, canvas, infer = self._for_shape(image.shape[0], image.shape[1])
+            letterbox.draw(image, canvas)
+            drawn = time.perf_counter()
+            output = infer()
+            inferred = time.perf_counter()
+            detections = self._decoded(output, letterbox)
+            self.timings["letterbox"] += drawn - started
+            self.timings["inference"] += inferred - drawn
+            self.timings["boxes"] += time.perf_counter() - inferred
+            return detections
+
+    def _decoded(self, output, letterbox):
+        return decode(
             output,
             letterbox,
             self.class_names,
             min_score=self.min_score,
             max_overlap=self.max_overlap,
         )
-        self.timings["letterbox"] += drawn - started
-        self.timings["inference"] += inferred - drawn
-        self.timings["boxes"] += time.perf_counter() - inferred
-        return detections
 
     def state(self):
         return {}
@@ -208,7 +215,7 @@ class OpenVinoDetector(NetworkDetector):
         self._openvino = openvino
         self._core = openvino.Core()
         self._path = openvino_model_file(model_path)
-        self._asked = precision
+        self._asked = precision if precision == "f32" or self.supports_bf16() else "f32"
         self._threads = threads or libraries.available_cores()
         model = self._read()
         shape = model.input(0).partial_shape
@@ -216,7 +223,7 @@ class OpenVinoDetector(NetworkDetector):
             rows, columns = (dimension.get_length() for dimension in list(shape)[2:4])
             options.update(fixed_input=(rows, columns), input_size=max(rows, columns))
         self._is_int8 = any(op.get_type_name() == "FakeQuantize" for op in model.get_ops())
-        self.precision = "int8" if self._is_int8 else precision
+        self.precision = "int8" if self._is_int8 else self._asked
         super().__init__(name, class_names, **options)
 
     @staticmethod

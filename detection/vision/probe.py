@@ -93,6 +93,7 @@ def strip_photo(
     path_out,
     *,
     name=None,
+    private_polygons=(),
     max_pixels=MAX_PIXELS,
     memory_bytes=MEMORY_BYTES,
     cpu_seconds=CPU_SECONDS,
@@ -101,6 +102,9 @@ def strip_photo(
     """Write an upright copy of a photo without any metadata, and return its (width, height).
 
     A PNG stays a PNG; everything else becomes JPEG.
+
+    Args:
+        private_polygons: normalised [(x, y), ...] of the upright picture, blackened in the copy.
 
     Raises:
         DomainError: as ``probe_upload``; nothing is left at ``path_out`` then.
@@ -112,6 +116,7 @@ def strip_photo(
         "task": "strip_photo",
         "path": str(path_in),
         "path_out": str(path_out),
+        "private_polygons": [[list(point) for point in one] for one in private_polygons],
         "mime": mime,
         "max_pixels": max_pixels,
     }

@@ -63,9 +63,11 @@ def strip_photo(request):
         if request["mime"] == "image/png":
             keeps_mode = upright.mode in ("L", "LA", "RGB", "RGBA")
             upright = _bare(upright if keeps_mode else upright.convert("RGBA"))
+            _blacken(upright, request["private_polygons"])
             upright.save(request["path_out"], "PNG")
         else:
             upright = _bare(upright.convert("RGB"))
+            _blacken(upright, request["private_polygons"])
             upright.save(request["path_out"], "JPEG", quality=JPEG_QUALITY)
         return {"width": upright.width, "height": upright.height}
 
@@ -158,6 +160,17 @@ def _bare(image):
     bare = Image.new(image.mode, image.size)
     bare.paste(image)
     return bare
+
+
+def _blacken(image, polygons):
+    """Paint the inside of normalised polygons black and opaque, edges included."""
+    from PIL import ImageDraw
+
+    black = {"L": 0, "LA": (0, 255), "RGB": (0, 0, 0), "RGBA": (0, 0, 0, 255)}[image.mode]
+    draw = ImageDraw.Draw(image)
+    for polygon in polygons:
+        corners = [(x * image.width, y * image.height) for x, y in polygon]
+        draw.polygon(corners, fill=black, outline=black, width=2)
 
 
 def _capture_time(exif):

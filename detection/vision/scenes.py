@@ -1,7 +1,7 @@
 """A film of a lobby, rendered on the spot, so that the product shows itself without a camera.
 
 Three visitors come in one after another, wait on the ring for 8, 14 and 20 seconds and go; the
-first and the last stop on their way out in the marked area in front of the staff door. What really happened
+first and the last stop on their way out in the marked area before the staff door. What happened
 is returned beside the film, so that a test can hold the incidents against it.
 """
 
@@ -28,7 +28,7 @@ NOISE = 1.6
 NOISE_PATTERNS = 8
 
 # The same polygons serve the demo's camera, so they are normalised like every zone.
-WAITING_ZONE = ((0.365, 0.72), (0.545, 0.72), (0.56, 0.95), (0.35, 0.95))
+WAITING_ZONE = ((0.365, 0.72), (0.545, 0.72), (0.565, 0.98), (0.345, 0.98))
 STAFF_ZONE = ((0.66, 0.62), (0.85, 0.62), (1.0, 0.886), (1.0, 0.93), (0.74, 0.93))
 
 
@@ -104,8 +104,8 @@ class _Walk:
 
 
 WALKS = (
-    _Walk(3.0, 0.84, ((0.450, 8.0), (0.80, 2.0)), RIGHT, 0.56),
-    _Walk(21.0, 0.86, ((0.460, 14.0),), LEFT, 0.59),
+    _Walk(3.0, 0.83, ((0.450, 8.0), (0.80, 2.0)), RIGHT, 0.56),
+    _Walk(19.5, 0.84, ((0.460, 14.0),), LEFT, 0.59),
     _Walk(42.0, 0.83, ((0.445, 20.0), (0.79, 3.0)), RIGHT, 0.57),
 )
 
@@ -208,7 +208,7 @@ def _leaning(person, lean):
 def _cast_shadow(picture, alpha, left, feet):
     """Darken the floor behind the feet, where the light of the doors does not reach."""
     height, width = alpha.shape
-    flat = cv2.resize(alpha, (width, round(height * 0.16)), interpolation=cv2.INTER_AREA)[::-1]
+    flat = cv2.resize(alpha, (width, round(height * 0.09)), interpolation=cv2.INTER_AREA)[::-1]
     rows = len(flat)
     shape = np.zeros((rows + 24, width + 130), np.float32)
     slant = np.array([[1, 0.9, 20], [0, 1, 6]], np.float32)
@@ -216,8 +216,9 @@ def _cast_shadow(picture, alpha, left, feet):
     fade = np.linspace(1.0, 0.45, shape.shape[0], dtype=np.float32)[:, None]
     soft = cv2.GaussianBlur(shape, (0, 0), 3.2) * fade * SHADOW
     contact = np.zeros_like(shape)
-    cv2.ellipse(contact, (20 + width // 2, 9), (round(width * 0.40), 6), 0, 0, 360, 1.0, -1)
-    soft = np.maximum(soft, cv2.GaussianBlur(contact, (0, 0), 3.0) * 0.5)
+    # Only under the soles: one dark patch below both feet is a skateboard to a detector.
+    contact[6:12, 20 : 20 + width] = alpha[-round(height * 0.04) :].max(axis=0)
+    soft = np.maximum(soft, cv2.GaussianBlur(contact, (0, 0), 2.2) * 0.6)
     black = np.zeros((*shape.shape, 3), np.float32)
     _blend(picture, black, soft, round(left) - 20, round(feet) - 12)
 
@@ -272,10 +273,11 @@ class _Film:
         self._container.mux(self._stream.encode(frame))
 
     def __exit__(self, kind, error, trace):
-        if kind is None:
-            self._container.mux(self._stream.encode())
-        self._container.close()
-        if kind is None:
-            self._unfinished.replace(self._path)
-        else:
+        try:
+            if kind is None:
+                self._container.mux(self._stream.encode())
+            self._container.close()
+            if kind is None:
+                self._unfinished.replace(self._path)
+        finally:
             self._unfinished.unlink(missing_ok=True)

@@ -20,7 +20,9 @@ from detection.vision.types import Detections, Observation, TrackedFrame
 
 UNCONFIRMED, TRACKED, LOST = 0, 1, 2
 TRACKER_KINDS = ("botsort", "bytetrack")
+# The sampling rate at which the published noise model fits; chosen on the MOT15 sequences.
 NATIVE_FPS = 12.0
+VOTE_SECONDS = 3.0
 
 
 class Tracker(Protocol):
@@ -64,8 +66,7 @@ class ArrayTracker:
     """The tracks of one camera session, a row of every array each.
 
     Rows: filter state (5, N, 4); boxes, the last detected ones, normalised; and per track its
-    status, id (0 until confirmed), times first and last seen, last score, and summed score by
-    class.
+    status, id (0 until confirmed), times first and last seen, last score, and votes by class.
     """
 
     def __init__(self, box_filter, association, *, sampling_fps, lost_seconds, frame_size):
@@ -104,9 +105,10 @@ class ArrayTracker:
         earlier_rows = pairs[rows["status"][pairs[:, 0]] == UNCONFIRMED, 0]
         earlier = self._first_sightings(earlier_rows)
         self._apply(pairs, seen, at_seconds)
-        visible = self._drop(pairs[:, 0], predicted)
+        self._drop(pairs[:, 0], predicted)
+        visible = np.flatnonzero(self._rows["status"] == TRACKED)
         self._begin(np.flatnonzero(is_free & (seen.scores >= self._association.new_score)), seen)
-        return TrackedFrame(at_seconds, self._observe(visible), earlier)
+        return TrackedFrame(self._clock, self._observe(visible), earlier)
 
     def hold(self, at_seconds):
         """Let time pass over a frame in which nothing moved.
@@ -121,7 +123,7 @@ class ArrayTracker:
         visible = np.flatnonzero(rows["status"] == TRACKED)
         rows["last_seen"][visible] = self._clock
         rows["filter"][VELOCITY][visible] = 0.0
-        held = self._observe(rows["id"][visible])
+        held = self._observe(visible)
         self._keep(~self._is_expired())
         return TrackedFrame(self._clock, held, is_held=True)
 
@@ -217,19 +219,22 @@ class ArrayTracker:
         )
         rows["box"][tracks] = seen.normalised[found]
         rows["score"][tracks] = seen.scores[found]
-        rows["votes"][tracks, seen.classes[found]] += seen.scores[found]
+        self._vote(tracks, seen.classes[found], seen.scores[found], at_seconds)
         rows["last_seen"][tracks] = at_seconds
         rows["status"][tracks] = TRACKED
         for row in tracks[rows["id"][tracks] == 0]:
             self._last_id += 1
             rows["id"][row] = self._last_id
 
-    def _drop(self, matched, predicted):
-        """Mark what was not seen as lost, forget what was never confirmed, and duplicates.
+    def _vote(self, tracks, classes, scores, at_seconds):
+        """Count squared scores, so that doubt counts little, and forget old ones."""
+        votes = self._rows["votes"]
+        absent = at_seconds - self._rows["last_seen"][tracks]
+        votes[tracks] *= np.exp(-absent / VOTE_SECONDS)[:, None]
+        votes[tracks, classes] += scores**2
 
-        Returns:
-            ids of the visible tracks.
-        """
+    def _drop(self, matched, predicted):
+        """Mark what was not seen as lost, forget what was never confirmed, and duplicates."""
         rows = self._rows
         is_matched = np.zeros(len(rows["id"]), bool)
         is_matched[matched] = True
@@ -238,9 +243,7 @@ class ArrayTracker:
         lost = np.flatnonzero(~is_matched & keep)
         if len(lost) and len(matched):
             keep &= ~self._is_duplicate(lost, np.flatnonzero(is_matched), predicted)
-        visible = rows["id"][is_matched]
         self._keep(keep)
-        return visible
 
     def _is_duplicate(self, lost, visible, predicted):
         """Tell which lost tracks lie where a longer-lived visible one does."""
@@ -257,7 +260,7 @@ class ArrayTracker:
             return
         count, rows = len(found), self._rows
         votes = np.zeros((count, rows["votes"].shape[1]))
-        votes[np.arange(count), seen.classes[found]] = seen.scores[found]
+        votes[np.arange(count), seen.classes[found]] = seen.scores[found] ** 2
         begun = {
             "filter": self._filter.start(seen.boxes[found]),
             "box": seen.normalised[found],
@@ -293,26 +296,23 @@ class ArrayTracker:
 
     def _first_sightings(self, tracks):
         # The id is given when the track is confirmed, right after this; order makes it known.
-        return tuple(
-            self._observation(row, self._last_id + 1 + order, self._rows["first_seen"][row])
-            for order, row in enumerate(tracks.tolist())
-        )
+        if not len(tracks):
+            return ()
+        ids = range(self._last_id + 1, self._last_id + 1 + len(tracks))
+        return self._observations(tracks, ids, self._rows["first_seen"][tracks].tolist())
 
     def _observe(self, visible):
-        rows = np.flatnonzero(np.isin(self._rows["id"], visible) & (self._rows["id"] > 0))
-        return tuple(
-            self._observation(row, int(self._rows["id"][row]), self._clock) for row in rows.tolist()
-        )
+        if not len(visible):
+            return ()
+        ids = self._rows["id"][visible].tolist()
+        return self._observations(visible, ids, [self._clock] * len(ids))
 
-    def _observation(self, row, track_id, at_seconds):
+    def _observations(self, chosen, ids, times):
         rows = self._rows
-        return Observation(
-            at_seconds=float(at_seconds),
-            track_id=track_id,
-            class_name=self._class_names[int(rows["votes"][row].argmax())],
-            score=float(rows["score"][row]),
-            box_xyxy=tuple(rows["box"][row].tolist()),
-        )
+        names = [self._class_names[i] for i in rows["votes"][chosen].argmax(axis=1).tolist()]
+        scores = rows["score"][chosen].tolist()
+        boxes = map(tuple, rows["box"][chosen].tolist())
+        return tuple(map(Observation, times, ids, names, scores, boxes))
 
 
 def _empty_rows():

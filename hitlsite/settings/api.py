@@ -35,4 +35,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ItemStatusEnum": "review.models.TrainingItem.Status",
+        "CategoryEnum": "detection.models.Incident.Category",
+        "UploadKindEnum": "detection.services.uploads.KINDS",
+        "UploadStateEnum": "detection.services.uploads.STATES",
+    },
 }

@@ -41,6 +41,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 14},
     },
+    "detect on uploaded photos": {
+        "task": "detection.tasks.detect_waiting_photos",
+        "schedule": 30.0,
+        "options": {"expires": 25},
+    },
     "convert closed incidents": {
         "task": "review.tasks.convert_closed_incidents",
         "schedule": 20.0,

@@ -40,9 +40,7 @@ class TrainingItem(models.Model):
     incident = models.OneToOneField(
         Incident, null=True, blank=True, on_delete=models.PROTECT, related_name="item"
     )
-    status = models.CharField(
-        max_length=16, choices=Status.choices, default=Status.PENDING_REVIEW
-    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING_REVIEW)
     category = models.CharField(max_length=30, choices=Incident.Category.choices)
     proposed_category = models.CharField(max_length=30, choices=Incident.Category.choices)
     collection_method = models.CharField(
@@ -51,9 +49,7 @@ class TrainingItem(models.Model):
     severity = models.CharField(max_length=10)
     priority = models.FloatField(default=0.0)
     privacy = models.CharField(max_length=10, choices=Privacy.choices, default=Privacy.UNSCANNED)
-    proposal = models.CharField(
-        max_length=8, choices=Proposal.choices, default=Proposal.NONE
-    )
+    proposal = models.CharField(max_length=8, choices=Proposal.choices, default=Proposal.NONE)
     provenance = models.JSONField(default=dict)
     version = models.PositiveIntegerField(default=1)
     claimed_by = models.ForeignKey(
@@ -83,9 +79,7 @@ class TrainingItem(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(
-                    status__in=["pending_review", "confirmed", "rejected", "needs_review"]
-                ),
+                condition=Q(status__in=["pending_review", "confirmed", "rejected", "needs_review"]),
                 name="training_item_status_is_known",
             ),
             # Whatever code says: an item with faces is never confirmed.
@@ -96,13 +90,9 @@ class TrainingItem(models.Model):
         ]
         indexes = [
             # The queue: a site's pending items by priority, keyset by id.
-            models.Index(
-                fields=["site", "status", "-priority", "id"], name="training_item_queue"
-            ),
+            models.Index(fields=["site", "status", "-priority", "id"], name="training_item_queue"),
             # Counts by status on the dashboard, and the newest decided ones.
-            models.Index(
-                fields=["site", "status", "-decided_at"], name="training_item_decided"
-            ),
+            models.Index(fields=["site", "status", "-decided_at"], name="training_item_decided"),
         ]
 
     def __str__(self):

@@ -151,8 +151,8 @@ class FaceScanner:
         self.sample_fps = sample_fps
         self._people = None if _is_motion(person_detector) else person_detector
         self._yunet_path = yunet_path and Path(yunet_path)
-        self._yunet_score = yunet_score
-        self._person_score = person_score
+        self.yunet_score = yunet_score
+        self.person_score = person_score
         self._yunet = None
 
     def scan_image(self, path: Path, *, person_boxes: Iterable = ()) -> FaceScan:
@@ -223,7 +223,7 @@ class FaceScanner:
         if self._yunet is None and (self._yunet_path is None or not self._yunet_path.is_file()):
             return None
         if self._yunet is None:
-            self._yunet = YuNet(self._yunet_path, self._yunet_score)
+            self._yunet = YuNet(self._yunet_path, self.yunet_score)
         found = self._yunet.faces(image)
         return [Region(box, "yunet", score, at_seconds) for box, score in found]
 
@@ -236,7 +236,7 @@ class FaceScanner:
         return [
             Region(head_part(clipped(box), aspect_ratio), "head", float(score), at_seconds)
             for box, score, class_name in rows
-            if score >= self._person_score and is_person(class_name) and has_area(box)
+            if score >= self.person_score and is_person(class_name) and has_area(box)
         ]
 
 

@@ -92,6 +92,9 @@ def clip_frames(container, name: str) -> Iterator[ClipFrame]:
             or fewer frames come out than the clip says it has.
     """
     stream = container.streams.video[0]
+    # Left to itself the decoder paints over damage, and several threads hide it.
+    stream.thread_type = "NONE"
+    stream.codec_context.options = {"err_detect": "explode"}
     start, count, last_pts = stream.start_time, 0, None
     try:
         for frame in container.decode(stream):

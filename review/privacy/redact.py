@@ -23,12 +23,13 @@ JPEG_QUALITY = 90
 BLOCKS_ACROSS = 4  # a grid that is not aligned with the face then shows five at most
 BLUR_CELLS_ACROSS = 4
 BLUR_SIGMA_CELLS = 1.5
+ALIKE = 1.3
 X264_OPTIONS = {"preset": "veryfast", "crf": "23", "bf": "0", "sc_threshold": "0"}
 X264_THREADS = 2  # a fixed number: the bytes depend on it, whatever the machine has
 LUMA_BLACK, CHROMA_GREY = 16, 128
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class _Patch:
     """A padded box in whole pixels, the longer side of what it hides, and how to hide it."""
 
@@ -38,6 +39,21 @@ class _Patch:
     bottom: int
     face_px: int
     method: str
+
+    @property
+    def area(self):
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    def joined(self, other):
+        """Return the smallest patch around both, as coarse as the coarser of them."""
+        return _Patch(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+            max(self.face_px, other.face_px),
+            self.method,
+        )
 
     def halved(self):
         """Return the same patch on a chroma plane."""
@@ -108,7 +124,27 @@ def _patches(regions, width, height, method) -> list[_Patch]:
                 "mask" if region.source == "residual" else method,
             )
         )
-    return patches
+    return _merged(patches)
+
+
+def _merged(patches) -> list[_Patch]:
+    """Join patches that nearly coincide and drop those inside a coarser one.
+
+    A face that stands still is sighted many times over; hiding it once is enough, and the
+    joined patch covers all of what its parts cover.
+    """
+    kept: list[_Patch] = []
+    for patch in sorted(set(patches), key=lambda one: (-one.area, one)):
+        for position, other in enumerate(kept):
+            joined = other.joined(patch)
+            is_inside = joined.area == other.area and patch.face_px <= other.face_px
+            is_alike = joined.area <= ALIKE * min(patch.area, other.area)
+            if other.method == patch.method and (is_inside or is_alike):
+                kept[position] = joined
+                break
+        else:
+            kept.append(patch)
+    return kept
 
 
 def _hide(image: np.ndarray, patch: _Patch, *, black: int) -> None:

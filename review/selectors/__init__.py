@@ -26,6 +26,7 @@ from review.selectors.pages import (
     first_keys,
     items_in_order,
     items_page,
+    last_key,
 )
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "item_for",
     "items_in_order",
     "items_page",
+    "last_key",
     "late_incidents",
     "may_see_media",
     "media_access",

@@ -12,6 +12,7 @@ from hitlsite.errors import DomainError
 from review.models import Decision, TrainingItem
 
 LARGEST_ID = 2**63 - 1
+YEARS = range(1900, 9000)  # room for time zones and for the day after, at either end
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _moment(text):
         moment = parse_date(text) or parse_datetime(text.replace(" ", "+"))
     except ValueError:
         moment = None
-    if moment is None:
+    if moment is None or moment.year not in YEARS:
         raise ValueError(f"{text[:40]!r} is no date or time in ISO 8601.")
     return moment
 
@@ -107,10 +108,7 @@ def _at(moment, zone, *, is_end=False):
     """Return an aware time; the day after a plain date where that date is an end."""
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time.min)
-        try:
-            moment += timedelta(days=1) if is_end else timedelta()
-        except OverflowError:
-            moment = datetime.max
+        moment += timedelta(days=1) if is_end else timedelta()
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 

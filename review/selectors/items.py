@@ -27,7 +27,7 @@ def item_for(user, pk):
             visible_items(user)
             .filter(pk=int(pk))
             .select_related(
-                "site", "camera", "claimed_by", "incident__footage", "incident__deployment"
+                "site", "camera__site", "claimed_by", "incident__footage", "incident__deployment"
             )
             .prefetch_related(*STORY)
             .first()

@@ -81,21 +81,41 @@ def first_keys(user, wanted, *, position=None, count=1, condition=None, skip_loc
         skip_locked: hold the rows in this transaction, passing over those that another holds.
     """
     keys = []
-    for site in _sites(user, wanted):
-        found = matching(site, wanted)
-        if condition is not None:
-            found = found.filter(condition)
-        for status in wanted.statuses or TrainingItem.Status.values:
-            lane = found.filter(status=status)
-            if skip_locked and connection.features.has_select_for_update_skip_locked:
-                lane = lane.select_for_update(skip_locked=True, of=("self",))
-            keys += _lane_keys(lane, position, count)
-    return heapq.nsmallest(count, keys, key=lambda key: (-key[0], key[1]))
+    for lane in _lanes(user, wanted, condition):
+        if skip_locked and connection.features.has_select_for_update_skip_locked:
+            lane = lane.select_for_update(skip_locked=True, of=("self",))
+        keys += _lane_keys(lane, position, count)
+    return heapq.nsmallest(count, keys, key=_place)
+
+
+def last_key(user, wanted, *, position, condition=None):
+    """Return the (priority, pk) right before ``position``, or None at the start of the list."""
+    priority, pk = position
+    found = []
+    for lane in _lanes(user, wanted, condition):
+        lane = lane.order_by("priority", "-pk").values_list("priority", "pk")
+        beside = lane.filter(priority=priority, pk__lt=pk).first()
+        found.append(beside or lane.filter(priority__gt=priority).first())
+    return max(filter(None, found), key=_place, default=None)
+
+
+def _place(key):
+    return -key[0], key[1]
 
 
 def _sites(user, wanted):
     sites = visible_sites(user)
     return sites.filter(pk=wanted.camera.site_id) if wanted.camera else sites
+
+
+def _lanes(user, wanted, condition):
+    """Yield one query for each site and status: a stretch of the queue's index."""
+    for site in _sites(user, wanted):
+        found = matching(site, wanted)
+        if condition is not None:
+            found = found.filter(condition)
+        for status in wanted.statuses or TrainingItem.Status.values:
+            yield found.filter(status=status)
 
 
 def _lane_keys(lane, position, count):
@@ -114,7 +134,7 @@ def items_in_order(pks):
     """Return items with camera, incident and evidence at hand, in the order of ``pks``."""
     found = (
         TrainingItem.objects.filter(pk__in=pks)
-        .select_related("site", "camera", "incident", "claimed_by")
+        .select_related("site", "camera__site", "incident", "claimed_by")
         .prefetch_related("incident__evidence")
         .in_bulk()
     )

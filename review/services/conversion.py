@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
+from detection.models import Incident
 from detection.selectors import incidents_ready
 from hitlsite import audit
 from review.models import TrainingItem
@@ -44,12 +45,16 @@ def convert_ready(*, limit=100, progress=None):
         progress: called with the number of incidents done so far after each.
     """
     report = ConversionReport()
-    for incident in list(waiting_incidents()[:limit]):
+    for pk in list(waiting_incidents().values_list("pk", flat=True)):
+        if len(report.converted) >= limit:
+            break
         try:
-            item, is_new = convert(incident)
+            item, is_new = convert(waiting_incidents().get(pk=pk))
+        except Incident.DoesNotExist:
+            continue  # another worker was faster
         except Exception as error:  # one incident must not keep the others from being converted
-            logger.exception("Incident %d could not be converted.", incident.pk)
-            report.failed.append((incident.pk, f"{type(error).__name__}: {error}"))
+            logger.exception("Incident %d could not be converted.", pk)
+            report.failed.append((pk, f"{type(error).__name__}: {error}"))
             continue
         if is_new:
             report.converted.append(item)

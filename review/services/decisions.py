@@ -47,16 +47,13 @@ def decide(
 ):
     """Give a verdict on an item and return the Decision.
 
-    A confirmation of an item with faces puts the verified redaction in place in the same
-    transaction; where the redaction is still being made, the decision waits for it
-    (``effect="waiting"``) and the item stays open.
+    A confirmation of an item with faces puts the verified redaction in place; where that is still
+    being made, the decision waits for it (``effect="waiting"``) and the item stays open.
 
-    Args:
-        version: the item version that the reviewer was looking at; None skips that check.
+    Without ``version``, what the reviewer was looking at is not checked.
 
     Raises:
-        NotFound: there is no such item for ``by``.
-        Forbidden: this verdict takes a permission that ``by`` has not.
+        NotFound, Forbidden: not for ``by``.
         Conflict: already_decided, claimed, stale_version or not_private.
         DomainError: invalid (422); ``fields`` names the field at fault.
     """
@@ -92,7 +89,7 @@ def _allowed_status(item, verdict, by, at):
     status, permission = TRANSITIONS[item.status, verdict]
     if not by.has_perm(f"review.{permission}"):
         raise Forbidden(
-            f"Item {item.pk} is {item.get_status_display()}: you may not give the verdict"
+            f"Item {item.pk} is {item.get_status_display().lower()}: you may not give the verdict"
             f" {Verdict(verdict).label!r} on it."
         )
     return status
@@ -106,7 +103,7 @@ def _why_closed(item, at):
         .last()
     )
     if last is None:
-        return f"Item {item.pk} is {item.get_status_display()}."
+        return f"Item {item.pk} is {item.get_status_display().lower()}."
     return _sentence(last, at)
 
 
@@ -172,7 +169,7 @@ def _draft(item, answer, boxes, by, at):
 
 def _replace_waiting(item, by, at):
     """Void a confirmation that waits where its reviewer, or a supervisor, says otherwise now."""
-    waiting = settlement.waiting_decision(item)
+    waiting = None if item.is_private else settlement.waiting_decision(item)
     if waiting is None:
         return
     if waiting.reviewer_id != by.pk and not by.has_perm("review.resolve_trainingitem"):

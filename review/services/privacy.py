@@ -82,6 +82,7 @@ def _drafts(item, method, drawn, by, scanner):
             created_by=by,
         )
         try:
+            _refuse_unseen(draft)
             scanner = scanner or face_scanner()
             _redact(draft, scanner)
         except Exception as error:  # an error of any kind blocks: nothing unverified goes anywhere
@@ -89,6 +90,13 @@ def _drafts(item, method, drawn, by, scanner):
             draft.path = ""
         drafts.append(draft)
     return drafts
+
+
+def _refuse_unseen(draft):
+    """Block a file that could not be looked at: nobody knows what there is to hide."""
+    is_failed = draft.scan.result == PrivacyScan.Result.FAILED
+    if is_failed and not draft.regions and not draft.drawn_regions:
+        raise DomainError("scan_failed", f"It could not be scanned: {draft.scan.error}")
 
 
 def _redact(draft, scanner):
@@ -193,7 +201,8 @@ def apply_redaction(item, *, by, method=None, drawn_regions=(), scanner=None, at
 def _refuse_closed(item):
     if item.status not in redactions.OPEN_STATUSES:
         raise Conflict(
-            f"Item {item.pk} is {item.get_status_display()}: a supervisor must reopen it first.",
+            f"Item {item.pk} is {item.get_status_display().lower()}: a supervisor must reopen it"
+            " first.",
             code="already_decided",
         )
 
@@ -270,7 +279,7 @@ def check_item(item, *, scanner=None, rescan=True):
         DomainError: not_private, naming the item and the file.
     """
     if not item.is_private:
-        raise _not_private(item, f"it is {item.get_privacy_display()}")
+        raise _not_private(item, f"it is {item.get_privacy_display().lower()}")
     looks = []
     for evidence in redactions.evidence_of(item):
         name = evidence.get_kind_display()

@@ -8,15 +8,17 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from hitlsite.errors import Conflict, DomainError, Forbidden, NotFound
 from review import selectors
-from review.models import TrainingItem
+from review.models import Decision, TrainingItem
 
 MOST_CLAIMED = 50
 PENDING = TrainingItem.Status.PENDING_REVIEW
+# Somebody confirmed these already; they only wait for their redaction.
+_WAITS = Exists(Decision.objects.filter(item=OuterRef("pk"), effect=Decision.Effect.WAITING))
 
 
 def claim(by, *, count=5, filters=None, at=None):
@@ -37,7 +39,7 @@ def claim(by, *, count=5, filters=None, at=None):
     with transaction.atomic():
         taken = _lock(by, wanted, _held_by(by, at), count)
         if len(taken) < count:
-            taken += _lock(by, wanted, _free(at), count - len(taken))
+            taken += _lock(by, wanted, _free(at) & ~_WAITS, count - len(taken))
         _lease(by, taken, at)
     return selectors.items_in_order(taken)
 
@@ -59,7 +61,7 @@ def claim_item(item_id, *, by, at=None):
     if won:
         return item
     if item.status != PENDING:
-        message = f"Item {item.pk} is {item.get_status_display()}."
+        message = f"Item {item.pk} is {item.get_status_display().lower()}."
         raise Conflict(message, code="already_decided")
     who = item.claimed_by.get_full_name() or item.claimed_by.get_username()
     raise Conflict(
@@ -93,7 +95,7 @@ def next_item(by, after=None, *, filters=None, at=None):
         by,
         _pending(by, filters),
         position=position,
-        condition=_held_by(by, at) | _free(at),
+        condition=(_held_by(by, at) | _free(at)) & ~_WAITS,
     )
     return next(iter(selectors.items_in_order([pk for _, pk in keys])), None)
 

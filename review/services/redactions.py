@@ -13,6 +13,7 @@ from hitlsite import audit, storage
 from hitlsite.errors import Conflict
 from review.models import PrivacyScan, Redaction, TrainingItem
 from review.selectors import is_file_private
+from review.services import thumbnails
 
 Privacy, Proposal = TrainingItem.Privacy, TrainingItem.Proposal
 OPEN_STATUSES = (TrainingItem.Status.PENDING_REVIEW, TrainingItem.Status.NEEDS_REVIEW)
@@ -88,6 +89,7 @@ def _show(redaction, at):
         byte_count=redaction.byte_count,
         seal_until=evidence_files.seal_until(at),
     )
+    transaction.on_commit(lambda: thumbnails.forget(row))
     redaction.state, redaction.applied_at = Redaction.State.APPLIED, at
     redaction.save(update_fields=["state", "applied_at"])
 

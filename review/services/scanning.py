@@ -12,6 +12,7 @@ from time import perf_counter
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from detection.models import Evidence
@@ -148,7 +149,7 @@ def items_to_rescan(*, at=None):
     at = at or timezone.now()
     of_item = PrivacyScan.objects.filter(item=OuterRef("pk")).order_by()
     scans_of_a_file = of_item.values("evidence").annotate(times=Count("pk")).order_by("-times")
-    often = of_item.filter(scanned_at__gt=at - RESCAN_AFTER)
+    recent = of_item.filter(scanned_at__gt=at - RESCAN_AFTER)
     return (
         TrainingItem.objects.filter(
             Exists(Evidence.objects.filter(incident=OuterRef("incident"))),
@@ -156,8 +157,8 @@ def items_to_rescan(*, at=None):
             privacy__in=[Privacy.UNSCANNED, Privacy.FAILED],
         )
         .exclude(proposal=Proposal.READY)
-        .annotate(scan_count=Subquery(scans_of_a_file.values("times")[:1]))
-        .exclude(scan_count__gte=MOST_SCANS)
-        .exclude(Exists(often))
+        .annotate(scan_count=Coalesce(Subquery(scans_of_a_file.values("times")[:1]), 0))
+        .filter(scan_count__lt=MOST_SCANS)
+        .exclude(Exists(recent))
         .order_by("pk")
     )

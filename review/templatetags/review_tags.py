@@ -7,14 +7,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from hitlsite import people
-from review.models import Decision
+from review.services.undoing import undoable
 
 register = template.Library()
-VERDICTS_TO_UNDO = (
-    Decision.Verdict.CONFIRMED,
-    Decision.Verdict.REJECTED,
-    Decision.Verdict.NEEDS_REVIEW,
-)
 
 
 @register.filter
@@ -85,20 +80,7 @@ def undo_toast(context):
     if user is None or not user.is_authenticated:
         return {}
     now = timezone.now()
-    decision = (
-        Decision.objects.visible_to(user)
-        .filter(
-            reviewer=user,
-            at__gt=now - timedelta(seconds=settings.UNDO_SECONDS),
-            verdict__in=VERDICTS_TO_UNDO,
-            effect__in=[Decision.Effect.APPLIED, Decision.Effect.WAITING],
-            undone_by__isnull=True,
-            item__used_at__isnull=True,
-        )
-        .select_related("item__camera")
-        .order_by("-at", "-pk")
-        .first()
-    )
+    decision = next((one for one in undoable(user, at=now) if one.item.used_at is None), None)
     if decision is None:
         return {}
     ends_at = decision.at + timedelta(seconds=settings.UNDO_SECONDS)

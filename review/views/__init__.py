@@ -1,6 +1,6 @@
 """The review pages. Views parse, call one service or selector, and answer."""
 
-from review.views.acts import decide, redact, reopen, start, undo
+from review.views.acts import decide, redact, reopen, start, undo, undo_redaction
 from review.views.dashboard import dashboard
 from review.views.guide import guide
 from review.views.item import item, privacy
@@ -20,4 +20,5 @@ __all__ = [
     "reopen",
     "start",
     "undo",
+    "undo_redaction",
 ]

@@ -46,7 +46,7 @@ def act_on_item(view):
 def decide(request, pk):
     item = selectors.item_for(request.user, pk)
     values = parsed(DecideForm(request.POST))
-    if values["category"] == item.category:
+    if not _corrects_category(values):
         values["category"] = ""
     decision = decisions.decide(pk, by=request.user, **values)
     if decision.effect == Decision.Effect.WAITING:
@@ -54,6 +54,12 @@ def decide(request, pk):
             request, f"Item {pk}: your verdict takes effect when its redaction is verified."
         )
     return _onward(request, item)
+
+
+def _corrects_category(values):
+    """The field goes along with every button; it means something with two of them only."""
+    is_confirmed = values["verdict"] == Decision.Verdict.CONFIRMED
+    return is_confirmed or values["reason"] == Decision.Reason.WRONG_CLASS
 
 
 @act_on_item
@@ -64,6 +70,14 @@ def redact(request, pk):
         item, by=request.user, method=values["method"] or None, drawn_regions=values["regions"]
     )
     messages.success(request, f"Item {pk} is redacted; every view shows the redacted files now.")
+    return see_other(_item_address(pk, request.GET))
+
+
+@act_on_item
+def undo_redaction(request, pk):
+    item = selectors.item_for(request.user, pk)
+    privacy_service.undo_redaction(item, by=request.user)
+    messages.info(request, f"Item {pk} shows its original files again.")
     return see_other(_item_address(pk, request.GET))
 
 

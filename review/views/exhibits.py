@@ -63,8 +63,8 @@ class Exhibit:
 
     @property
     def font_px(self):
-        """Text in an overlay scales with the picture: about 12 px on a page."""
-        return round(self.evidence.width / 58, 1)
+        """Text in an overlay scales with the picture: about 13 px on a page."""
+        return round(self.evidence.width / 76, 1)
 
 
 def exhibits(user, item):

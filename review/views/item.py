@@ -4,9 +4,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from detection.models import Incident
 from review import selectors
-from review.forms import REASONS
+from review.forms import CATEGORIES, REASONS
 from review.models import Decision, Redaction, TrainingItem
 from review.views.access import page, reviewers_only
 from review.views.exhibits import cover, exhibits, needs_redaction
@@ -15,6 +14,7 @@ from review.views.queue import carried
 from review.views.timeline import timeline
 
 MOST_SIMILAR = 6
+OPEN_STATUSES = (TrainingItem.Status.PENDING_REVIEW, TrainingItem.Status.NEEDS_REVIEW)
 
 
 @require_safe
@@ -51,7 +51,7 @@ def item_page(request, pk, *, error=None, status=200):
         "before": before,
         "after": after,
         "carried": carried(request),
-        "categories": Incident.Category.choices,
+        "categories": CATEGORIES,
         "reasons": REASONS,
         "error": error,
         "typed": typed,
@@ -61,6 +61,7 @@ def item_page(request, pk, *, error=None, status=200):
 
 def privacy_context(user, shown):
     """Return what the banner and the redaction panel need."""
+    is_open = shown.status in OPEN_STATUSES
     blocked = []
     if shown.proposal == TrainingItem.Proposal.BLOCKED:
         blocked = shown.redactions.filter(state=Redaction.State.BLOCKED).select_related("evidence")
@@ -72,12 +73,12 @@ def privacy_context(user, shown):
         "blocked": blocked,
         "applied": applied,
         "sealed_until": _sealed_until(applied),
-        "region_count": sum(len(scan.regions) for scan in scans.values()),
+        "file_count": len(scans),
         "failed_scans": [scan for scan in scans.values() if scan.result == "failed"],
         "files_with_faces": sum(1 for scan in scans.values() if scan.result != "clear"),
         "methods": Redaction.Method.choices,
         "method": settings.REDACTION_METHOD,
-        "may_redact": user.has_perm("review.redact_trainingitem"),
+        "may_redact": is_open and user.has_perm("review.redact_trainingitem"),
     }
 
 
@@ -103,10 +104,17 @@ def _standing(user, shown):
         "claimed_by_me": is_held and shown.claimed_by == user,
         "waiting_decision": waiting,
         "last_decision": last,
-        "may_decide": may_decide and waiting is None,
+        "may_decide": may_decide and _may_replace(user, waiting),
         "may_reopen": is_decided and user.has_perm("review.reopen_trainingitem"),
         "is_decided": is_decided,
     }
+
+
+def _may_replace(user, waiting):
+    """Say whether a verdict that waits for its redaction leaves room for another by ``user``."""
+    if waiting is None or waiting.reviewer == user:
+        return True
+    return user.has_perm("review.resolve_trainingitem")
 
 
 def _similar(user, shown):

@@ -1,7 +1,7 @@
 """Evidence to those who may see it, in ranges, so that a player can seek.
 
-Nothing is served from a public folder: every request asks ``media_access`` again, and a browser
-has to come back before it shows a copy a second time.
+Nothing is served from a public folder: every request asks ``media_access`` again. A browser has to
+come back before it shows a copy a second time, and keeps none of what shows faces.
 """
 
 import mimetypes
@@ -28,12 +28,9 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
 def evidence(request, pk):
     """Stream the file of one evidence row."""
     shown = _visible_evidence(request, pk)
-    return stream(
-        request,
-        shown.path,
-        sha256=shown.sha256,
-        file_name=f"incident-{shown.incident_id}-{shown.kind}{_suffix(shown.path)}",
-    )
+    file_name = f"incident-{shown.incident_id}-{shown.kind}{_suffix(shown.path)}"
+    response = stream(request, shown.path, sha256=shown.sha256, file_name=file_name)
+    return _kept(response, shown)
 
 
 @require_safe
@@ -42,7 +39,15 @@ def evidence_thumb(request, pk):
     """Answer a small JPEG of one evidence row."""
     shown = _visible_evidence(request, pk)
     name = thumbnails.thumbnail(shown)
-    return stream(request, name, sha256=f"{shown.sha256}-thumb", file_name=f"{shown.pk}.jpg")
+    tag = f"{shown.sha256}-thumb"
+    return _kept(stream(request, name, sha256=tag, file_name=f"{shown.pk}.jpg"), shown)
+
+
+def _kept(response, shown):
+    """Let a browser keep what is private, and ask again each time; nothing else leaves a trace."""
+    is_private = selectors.is_file_private(shown)
+    response["Cache-Control"] = "private, no-cache" if is_private else "private, no-store"
+    return response
 
 
 def _visible_evidence(request, pk):
@@ -134,8 +139,6 @@ def _is_known(request, etag):
 def _labelled(response, etag):
     response["ETag"] = etag
     response["Accept-Ranges"] = "bytes"
-    # A browser asks again every time: what was redacted meanwhile must not come from its cache.
-    response["Cache-Control"] = "private, no-cache"
     return response
 
 

@@ -1,6 +1,6 @@
 """The history of an item as one list: what it went through, and who did it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from review import selectors
@@ -29,15 +29,17 @@ def timeline(item):
     if item.incident:
         entries.append(Entry(item.incident.opened_at, "Incident opened", more=item.incident.why))
     entries += [_decision(row) for row in selectors.history(item)]
-    entries += _merged([_scan(row) for row in item.scans.all()])
-    entries += _merged([_redaction(row) for row in item.redactions.all()])
+    files = _files(item)
+    entries += _joined([_scan(row) for row in item.scans.all()], item.scans.all(), files)
+    redactions = item.redactions.all()
+    entries += _joined([_redaction(row) for row in redactions], redactions, files)
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
 def _decision(row):
     parts = [row.get_reason_display()] if row.reason else []
     if row.category:
-        parts.append(f"category {row.get_category_display()}")
+        parts.append(f"category {row.get_category_display().lower()}")
     if row.effect == Decision.Effect.WAITING:
         parts.append("takes effect when the redaction is verified")
     elif row.effect == Decision.Effect.VOID:
@@ -49,29 +51,32 @@ def _decision(row):
     return Entry(row.at, what, who, " \u00b7 ".join(parts), TONES.get(row.verdict, ""))
 
 
+def _files(item):
+    if item.incident is None:
+        return {}
+    return {row.pk: row.get_kind_display() for row in item.incident.evidence.all()}
+
+
 def _scan(row):
-    found = {"clear": "no faces", "faces": f"{len(row.regions)} regions", "failed": row.error}
-    tone = "" if row.result == "clear" else "warn"
-    return Entry(row.scanned_at, "Scanned for faces", "", f"{_name(row)}: {found[row.result]}", tone)
+    found = {"clear": "no faces", "faces": "faces or heads"}.get(row.result, row.error)
+    return Entry(row.scanned_at, f"Scanned: {found}", tone="" if row.result == "clear" else "warn")
 
 
 def _redaction(row):
     who = row.created_by.get_username() if row.created_by_id else ""
     what = f"{row.get_method_display().capitalize()} {row.get_state_display().lower()}"
-    more = f"{_name(row)}{f': {row.error}' if row.error else ''}"
-    return Entry(row.applied_at or row.created_at, what, who, more, REDACTION_TONES.get(row.state, ""))
+    if row.error:
+        what = f"{what}: {row.error}"
+    at = row.applied_at or row.created_at
+    return Entry(at, what, who, tone=REDACTION_TONES.get(row.state, ""))
 
 
-def _name(row):
-    return row.evidence.get_kind_display()
-
-
-def _merged(entries):
-    """Join what happened to the files of one item in one go: four scans are one line."""
+def _joined(entries, rows, files):
+    """Make one line of what happened to several files of an item in one go."""
     joined = {}
-    for entry in entries:
-        key = entry.what, entry.who, entry.tone, entry.at.replace(second=0, microsecond=0)
-        before = joined.get(key)
-        more = f"{before.more}, {entry.more}" if before else entry.more
-        joined[key] = Entry(entry.at, entry.what, entry.who, more, entry.tone)
+    for entry, row in zip(entries, rows, strict=True):
+        key = entry.what, entry.who, entry.at.replace(second=0, microsecond=0)
+        names = [joined[key].more] if key in joined else []
+        more = ", ".join([*names, files.get(row.evidence_id, "")])
+        joined[key] = replace(entry, more=more)
     return list(joined.values())

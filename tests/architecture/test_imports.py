@@ -18,6 +18,7 @@ LAYERS = {
     "admin": 1,
     "management": 1,
     "views": 1,
+    "health": 1,
     "api": 1,
     "templatetags": 1,
     "tasks": 2,
@@ -29,6 +30,7 @@ LAYERS = {
 
 # The foundation is no flow of its own: its modules serve the layer of the apps named here.
 FOUNDATION_LAYERS = {
+    "commands": 1,
     "middleware": 1,
     "health": 1,
     "metrics": 1,
@@ -37,7 +39,7 @@ FOUNDATION_LAYERS = {
     "logs": 1,
     "audit": 3,
     "jobs": 3,
-    "people": 4,
+    "people": 3,
     "storage": 6,
     "errors": 6,
 }
@@ -112,7 +114,10 @@ def objection(module, target):
         return None
     if APPS.index(root_package) > APPS.index(module.split(".")[0]):
         return f"{root_package} comes later in the flow"
-    mine, theirs = layer_of(module), layer_of(target)
+    try:
+        mine, theirs = layer_of(module), layer_of(target)
+    except LookupError as error:
+        return str(error)
     if mine is not None and theirs is not None and theirs < mine:
         return "that layer is above this one"
     return None
@@ -196,5 +201,4 @@ def test_a_module_in_no_layer_is_named(tmp_path):
     (tmp_path / "detection").mkdir()
     (tmp_path / "detection/helpers.py").write_text("from detection.models import Camera\n")
 
-    with pytest.raises(LookupError, match=r"detection\.helpers"):
-        wrong_imports(tmp_path)
+    assert "detection.helpers is in no layer" in wrong_imports(tmp_path)[0]

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 APPS = ("hitlsite", "detection", "review", "training")
 # Packages and modules that hold no Django: arithmetic, geometry, pictures, files.
 PURE = {
-    "detection": {"vision", "rules", "slots"},
+    "detection": {"vision", "rules", "slots", "checkpoints"},
     "review": {"privacy", "ranking", "agreement"},
     "training": {"learning", "exporting"},
 }

@@ -8,21 +8,31 @@ and any other name gets a number that follows from the name itself.
 import hashlib
 import math
 
-from training.exporting.records import Box, Picture, canonical
+from training.exporting.records import Box, Picture
 
-_COCO_NAMES = (
-    "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,,"
-    "stop sign,parking meter,bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,,"
-    "backpack,umbrella,,,handbag,tie,suitcase,frisbee,skis,snowboard,sports ball,kite,"
-    "baseball bat,baseball glove,skateboard,surfboard,tennis racket,bottle,,wine glass,cup,"
-    "fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,donut,"
-    "cake,chair,couch,potted plant,bed,,dining table,,,toilet,,tv,laptop,mouse,remote,keyboard,"
-    "cell phone,microwave,oven,toaster,sink,refrigerator,,book,clock,vase,scissors,teddy bear,"
-    "hair drier,toothbrush"
-).split(",")
-KNOWN_IDS = {name: number for number, name in enumerate(_COCO_NAMES, start=1) if name}
+# In the order of COCO's ids, which have gaps.
+_COCO_NAMES = """
+person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire
+hydrant, -, stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear,
+zebra, giraffe, -, backpack, umbrella, -, -, handbag, tie, suitcase, frisbee, skis, snowboard,
+sports ball, kite, baseball bat, baseball glove, skateboard, surfboard, tennis racket, bottle,
+-, wine glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange, broccoli, carrot,
+hot dog, pizza, donut, cake, chair, couch, potted plant, bed, -, dining table, -, -, toilet, -,
+tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink, refrigerator,
+-, book, clock, vase, scissors, teddy bear, hair drier, toothbrush
+"""
+KNOWN_IDS = {
+    name: number
+    for number, name in enumerate(" ".join(_COCO_NAMES.split()).split(", "), start=1)
+    if name != "-"
+}
 KNOWN_IDS["moving"] = 101
 FIRST_OTHER_ID, OTHER_IDS = 1_000, 1_000_000_000
+# Written out, for it is the most frequent of all rows; its keys are sorted.
+_ANNOTATION = (
+    '{"area":%.2f,"bbox":[%.2f,%.2f,%.2f,%.2f],"category_id":%d,"id":%d,"image_id":%d,'
+    '"iscrowd":0,"segmentation":[]}'
+)
 INFO = {"description": "Confirmed camera incidents", "version": "1.0"}
 TOLERANCE_PX = 0.02
 
@@ -40,36 +50,36 @@ def category_id(name: str) -> int:
     return FIRST_OTHER_ID + int.from_bytes(digest[:8], "big") % OTHER_IDS
 
 
-def bbox(box: Box, width: int, height: int) -> tuple[float, float, float, float] | None:
-    """Return [x, y, w, h] in pixels, or None where nothing of a box is left in pixels.
-
-    >>> bbox(Box("person", (0.25, 0.5, 0.5, 1.0)), 640, 480)
-    (160.0, 240.0, 160.0, 240.0)
-    """
-    x1, y1, x2, y2 = box.box_xyxy
-    left, top = round(x1 * width, 2), round(y1 * height, 2)
-    across, down = round(round(x2 * width, 2) - left, 2), round(round(y2 * height, 2) - top, 2)
-    return (left, top, across, down) if across > 0 and down > 0 else None
-
-
 def image_text(number: int, picture: Picture) -> str:
-    return canonical(
-        {
-            "id": number,
-            "file_name": picture.file_name,
-            "width": picture.width,
-            "height": picture.height,
-        }
+    """Return an image in canonical JSON."""
+    return (
+        f'{{"file_name":"{picture.file_name}","height":{picture.height},"id":{number},'
+        f'"width":{picture.width}}}'
     )
 
 
-def annotation_text(number: int, image_number: int, category: int, box) -> str:
-    """Return an annotation in canonical JSON; written out, for it is the most frequent of all."""
-    left, top, across, down = box
-    return (
-        f'{{"area":{round(across * down, 2)!r},"bbox":[{left!r},{top!r},{across!r},{down!r}],'
-        f'"category_id":{category},"id":{number},"image_id":{image_number},"iscrowd":0,'
-        f'"segmentation":[]}}'
+def annotation_text(number: int, image_number: int, category: int, box: Box, picture: Picture):
+    """Return an annotation, or None where nothing of a box is left in hundredths of a pixel.
+
+    >>> picture = Picture("images/0.jpg", "0", 0, 640, 480, "frame_peak", 0.0, ())
+    >>> annotation_text(7, 3, 1, Box("person", (0.25, 0.5, 0.5, 1.0)), picture)[:59]
+    '{"area":38400.00,"bbox":[160.00,240.00,160.00,240.00],"cate'
+    """
+    x1, y1, x2, y2 = box.box_xyxy
+    across, down = picture.width * 100, picture.height * 100
+    left, top = int(x1 * across + 0.5), int(y1 * down + 0.5)
+    width, height = int(x2 * across + 0.5) - left, int(y2 * down + 0.5) - top
+    if width <= 0 or height <= 0:
+        return None
+    return _ANNOTATION % (
+        width * height / 10_000,
+        left / 100,
+        top / 100,
+        width / 100,
+        height / 100,
+        category,
+        number,
+        image_number,
     )
 
 

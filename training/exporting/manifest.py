@@ -31,6 +31,7 @@ REQUIRED = {
     "privacy": dict,
     "reviewers": list,
     "query": dict,
+    "deployments": list,
     "audit_head": dict,
 }
 FILE_NAME = re.compile(r"(?:training_dataset|coco_annotations)_[0-9A-Za-z_-]{1,60}\.(?:jsonl|json)")
@@ -40,18 +41,13 @@ MANIFEST_NAME = re.compile(r"manifest_[0-9A-Za-z_-]{1,60}\.json")
 
 def image_row(picture: Picture) -> str:
     """Return the row of a picture, with the regions that a later check needs."""
-    return canonical(
-        {
-            "file_name": picture.file_name,
-            "sha256": picture.sha256,
-            "byte_count": picture.byte_count,
-            "width": picture.width,
-            "height": picture.height,
-            "boxes_from": picture.boxes_from,
-            "redaction": {"method": picture.method, "regions": picture.regions}
-            if picture.method
-            else None,
-        }
+    redaction = "null"
+    if picture.method:
+        redaction = f'{{"method":"{picture.method}","regions":{picture.regions}}}'
+    return (
+        f'{{"boxes_from":"{picture.boxes_from}","byte_count":{picture.byte_count},'
+        f'"file_name":"{picture.file_name}","height":{picture.height},"redaction":{redaction},'
+        f'"sha256":"{picture.sha256}","width":{picture.width}}}'
     )
 
 
@@ -97,7 +93,8 @@ def write_document(path: Path, values: dict, lists: dict[str, JsonRows]) -> None
     with path.open("w", encoding="utf-8", newline="") as stream:
         stream.write("{")
         for position, key in enumerate(sorted([*values, *lists])):
-            stream.write(f'{",\n" if position else ""}"{key}":')
+            stream.write(",\n" if position else "")
+            stream.write(f'"{key}":')
             if key in values:
                 stream.write(canonical(values[key]))
                 continue

@@ -8,8 +8,6 @@ name of a file of the same export. Nothing in a line depends on when it was writ
 import base64
 import json
 import re
-from collections.abc import Callable
-from pathlib import Path
 
 from training.exporting.records import Item, canonical
 
@@ -36,8 +34,7 @@ def data_url(content: bytes, suffix: str) -> str:
     return f"data:{MEDIA_TYPES[suffix]};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def line(item: Item, url: str) -> str:
-    """Return the line of one item, without its line break."""
+def _line_with(url: str, answer: str) -> str:
     return canonical(
         {
             "messages": [
@@ -49,10 +46,19 @@ def line(item: Item, url: str) -> str:
                         {"type": "image_url", "image_url": {"url": url}},
                     ],
                 },
-                {"role": "assistant", "content": canonical(answer(item))},
+                {"role": "assistant", "content": answer},
             ]
         }
     )
+
+
+# Only two strings differ from line to line: the rest is spelled once.
+_BEFORE, _BETWEEN, _AFTER = _line_with("<", ">").replace('"<"', '">"').split('">"')
+
+
+def line(item: Item, url: str) -> str:
+    """Return the line of one item, without its line break."""
+    return f"{_BEFORE}{canonical(url)}{_BETWEEN}{canonical(canonical(answer(item)))}{_AFTER}"
 
 
 def answer(item: Item) -> dict:
@@ -117,19 +123,29 @@ def _is_list_of_dicts(parts) -> bool:
     return isinstance(parts, list) and all(isinstance(part, dict) for part in parts)
 
 
-def content_of(url: str, read: Callable[[str], Path]) -> bytes:
-    """Return the bytes of the picture that a line points at.
-
-    Args:
-        read: returns the path of a named file of the export.
+def data_url_content(url: str) -> bytes:
+    """Return the bytes of the picture in a data URL.
 
     Raises:
-        LineError: a data URL does not decode, or an address leads outside the export.
+        LineError: it does not decode.
     """
     start = _DATA_URL.match(url)
-    if not start:
-        return read(url).read_bytes()
     try:
+        if not start:
+            raise ValueError
         return base64.b64decode(url[start.end() :], validate=True)
     except ValueError as error:
         raise LineError("has a data URL that does not decode") from error
+
+
+def is_object(seen) -> bool:
+    """Say whether an object of an answer has a class and a box inside 0..1."""
+    if not isinstance(seen, dict) or set(seen) != {"class_name", "box_xyxy"}:
+        return False
+    box = seen["box_xyxy"]
+    is_box = isinstance(box, list) and len(box) == 4
+    if not is_box or not all(type(side) in (int, float) for side in box):
+        return False
+    x1, y1, x2, y2 = box
+    # Rounding to four digits may make a box of a pixel or two flat, but never turn it over.
+    return 0 <= x1 <= x2 <= 1 and 0 <= y1 <= y2 <= 1 and isinstance(seen["class_name"], str)

@@ -7,7 +7,7 @@ that the same records always give the same bytes.
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 IMAGE_FOLDER = "images"
 
@@ -21,16 +21,14 @@ def canonical(value) -> str:
     return _encode(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """One thing in a picture; ``box_xyxy`` is normalised and lies inside 0..1."""
 
     class_name: str
     box_xyxy: tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """One still of an item as it leaves the house.
 
     Attributes:
@@ -38,7 +36,8 @@ class Picture:
         kind: which moment of the incident it shows ("frame_peak").
         boxes_from: "detector", or "reviewer" where a person corrected the boxes.
         method: how it was redacted ("blur"), "" for a picture that was clear from the start.
-        regions: what the redaction covers, as dicts of review.privacy's Region.
+        regions: what the redaction covers: a JSON list of review.privacy's Regions, as text,
+            because it only passes through.
     """
 
     file_name: str
@@ -51,11 +50,10 @@ class Picture:
     boxes: tuple[Box, ...]
     boxes_from: str = "detector"
     method: str = ""
-    regions: tuple[dict, ...] = ()
+    regions: str = "[]"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One confirmed item.
 
     Attributes:
@@ -71,12 +69,14 @@ class Item:
     privacy: str
     pictures: tuple[Picture, ...]
     answer: dict
-    provenance: dict = field(default_factory=dict)
+    provenance: dict
 
     @property
     def main(self) -> Picture:
-        by_kind = {picture.kind: picture for picture in reversed(self.pictures)}
-        return by_kind.get("frame_peak", self.pictures[0])
+        for picture in self.pictures:
+            if picture.kind == "frame_peak":
+                return picture
+        return self.pictures[0]
 
 
 def boxes_of(observations: Iterable[dict]) -> tuple[Box, ...]:

@@ -70,10 +70,9 @@ class SnapshotWriter:
         self._rows["coco_images"].add(coco.image_text(number, picture))
         annotations = self._rows["coco_annotations"]
         for box in picture.boxes:
-            in_px = coco.bbox(box, picture.width, picture.height)
-            if in_px:
-                category = self._category(box.class_name)
-                row = coco.annotation_text(annotations.count + 1, number, category, in_px)
+            category = self._category(box.class_name)
+            row = coco.annotation_text(annotations.count + 1, number, category, box, picture)
+            if row:
                 annotations.add(row)
                 self._tallies["class"][box.class_name] += 1
 
@@ -95,47 +94,50 @@ class SnapshotWriter:
         path = self._folder / picture.file_name
         return openai_jsonl.data_url(path.read_bytes(), path.suffix)
 
-    def finish(self, *, at: datetime, query: dict, audit_head: dict, rejections: dict, taken):
+    def finish(self, *, at: datetime, told: dict, taken):
         """Name the files, write COCO and manifest, and return the Snapshot.
 
         Args:
+            told: what the manifest says besides: query, audit_head, rejections, deployments.
             taken: says of a name, ``<time>_<hash>``, whether it is in use already.
         """
         self._lines.close()
-        manifest.write_document(
-            self._folder / ".coco",
-            {
-                "info": coco.INFO,
-                "licenses": [],
-                "categories": coco.categories(self._categories),
-            },
-            {"images": self._rows["coco_images"], "annotations": self._rows["coco_annotations"]},
-        )
+        self._write_coco()
         name = self._free_name(at, taken)
         files = [
             self._named(".jsonl", f"training_dataset_{name}.jsonl"),
             self._named(".coco", f"coco_annotations_{name}.json"),
         ]
-        counts = self._counts()
-        head = {
-            "format": manifest.FORMAT,
-            "format_version": manifest.FORMAT_VERSION,
-            "name": name,
-            "created_at": at.isoformat(),
-            "files": files,
-            "counts": counts,
-            "rejections": rejections,
-            "privacy": dict(self._privacy),
-            "reviewers": [{"username": who, "items": n} for who, n in sorted(self._reviewers.items())],
-            "query": query,
-            "audit_head": audit_head,
-            "provider_warning": manifest.PROVIDER_WARNING,
-        }
-        path = self._folder / ".manifest"
-        manifest.write_document(path, head, {key: self._rows[key] for key in manifest.LISTS})
+        head = {"name": name, "created_at": at.isoformat(), "files": files, **told}
+        counts = self._write_manifest(head)
         files = [*files, self._named(".manifest", f"manifest_{name}.json")]
         self.close()
         return Snapshot(name, files, counts)
+
+    def _write_coco(self):
+        head = {
+            "info": coco.INFO,
+            "licenses": [],
+            "categories": coco.categories(self._categories),
+        }
+        lists = {"images": self._rows["coco_images"], "annotations": self._rows["coco_annotations"]}
+        manifest.write_document(self._folder / ".coco", head, lists)
+
+    def _write_manifest(self, head):
+        counts = self._counts()
+        reviewers = sorted(self._reviewers.items())
+        head = {
+            **head,
+            "format": manifest.FORMAT,
+            "format_version": manifest.FORMAT_VERSION,
+            "counts": counts,
+            "privacy": dict(self._privacy),
+            "reviewers": [{"username": name, "items": total} for name, total in reviewers],
+            "provider_warning": manifest.PROVIDER_WARNING,
+        }
+        lists = {key: self._rows[key] for key in manifest.LISTS}
+        manifest.write_document(self._folder / ".manifest", head, lists)
+        return counts
 
     def close(self) -> None:
         """Close and remove what was only needed while writing."""

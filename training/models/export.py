@@ -15,7 +15,8 @@ class ExportRun(Leased):
     )
     filters = models.JSONField(default=dict, blank=True)
     image_form = models.CharField(
-        max_length=10, choices=[("data_url", "data URL"), ("file", "file reference")],
+        max_length=10,
+        choices=[("data_url", "data URL"), ("file", "file reference")],
         default="file",
     )
     name = models.CharField(max_length=80, blank=True, help_text="time and short hash")

@@ -1,15 +1,14 @@
 """Convert closed incidents into training items now, in the foreground."""
 
-import json
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
+from django.core.management.base import CommandError
 
+from hitlsite import commands
 from review.services import conversion, proposing
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = "Make a training item of every closed incident, scan it and propose its redaction."
 
     def add_arguments(self, parser):
@@ -21,24 +20,15 @@ class Command(BaseCommand):
 
     def handle(self, *args, limit, no_proposals, **options):
         if limit < 1:
-            raise CommandError("--limit must be 1 or more.")
+            raise CommandError("--limit must be 1 or more.", returncode=2)
         total = min(conversion.waiting_incidents().count(), limit)
-        with self._bar(total, "incidents") as bar:
+        with self.progress(total, "incidents") as bar:
             report = conversion.convert_ready(
                 limit=limit, progress=lambda done: bar.update(done - bar.n)
             )
         proposed = 0 if no_proposals else self._propose()
         if options["json"]:
-            options["json"].write_text(
-                json.dumps(
-                    {
-                        "converted": [item.pk for item in report.converted],
-                        "rescanned": [item.pk for item in report.rescanned],
-                        "failed": [{"incident": pk, "error": error} for pk, error in report.failed],
-                        "proposed": proposed,
-                    }
-                )
-            )
+            commands.write_json(options["json"], _as_dict(report, proposed))
         for item in report.converted:
             self.stdout.write(f"ITEM {item.pk} {item.category} privacy={item.privacy}")
         self.stdout.write(
@@ -51,12 +41,17 @@ class Command(BaseCommand):
 
     def _propose(self):
         waiting = list(proposing.waiting_items().values_list("pk", flat=True))
-        with self._bar(len(waiting), "redactions") as bar:
+        with self.progress(len(waiting), "redactions") as bar:
             for pk in waiting:
                 proposing.propose_waiting(pk)
                 bar.update()
         return len(waiting)
 
-    def _bar(self, total, unit):
-        is_terminal = getattr(self.stderr, "isatty", bool)()
-        return tqdm(total=total, unit=unit, disable=not is_terminal, file=self.stderr)
+
+def _as_dict(report, proposed):
+    return {
+        "converted": [item.pk for item in report.converted],
+        "rescanned": [item.pk for item in report.rescanned],
+        "failed": [{"incident": pk, "error": error} for pk, error in report.failed],
+        "proposed": proposed,
+    }

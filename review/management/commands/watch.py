@@ -9,7 +9,22 @@ from hitlsite import jobs
 from hitlsite.commands import Command as DoorCommand
 from hitlsite.commands import write_json
 from hitlsite.errors import DomainError
-from review.services import conversion, privacy
+from review.models import TrainingItem
+from review.services import conversion, proposing
+
+
+Privacy, Proposal = TrainingItem.Privacy, TrainingItem.Proposal
+PRIVACY = {
+    (Privacy.CLEAR, Proposal.NONE): "no face or person in view",
+    (Privacy.FACES, Proposal.READY): "faces, redaction ready",
+    (Privacy.FACES, Proposal.BLOCKED): "faces, redaction blocked",
+    (Privacy.FACES, Proposal.WAITING): "faces, redaction to follow",
+    (Privacy.FAILED, Proposal.READY): "faces cannot be ruled out, redaction ready",
+    (Privacy.FAILED, Proposal.BLOCKED): "scan failed, redaction blocked",
+    (Privacy.FAILED, Proposal.WAITING): "scan failed, redaction to follow",
+    (Privacy.REDACTED, Proposal.NONE): "redacted",
+    (Privacy.REDACTED, Proposal.READY): "redacted",
+}
 
 
 class Command(DoorCommand):
@@ -28,9 +43,12 @@ class Command(DoorCommand):
         parser.add_argument("--detector", help="auto, motion, or the path of weights (auto)")
         parser.add_argument("--tracker", choices=["botsort", "bytetrack"], help="(botsort)")
         parser.add_argument("--json", type=Path, metavar="OUT", help="write a report here")
+        parser.add_argument(
+            "--queue", action="store_true", help="leave the work to the workers and return"
+        )
 
     def handle(self, *args, video, camera, **options):
-        holder = jobs.new_holder()
+        holder = "" if options["queue"] else jobs.new_holder()
         row = footage_service.register_watch(
             video,
             camera_name=camera,
@@ -42,14 +60,19 @@ class Command(DoorCommand):
             tracker=options["tracker"],
             holder=holder,
         )
+        if options["queue"]:
+            self.stdout.write(f"Queued as footage {row.pk}; the workers take it from here.")
+            return
         started = time.monotonic()
         self._ingest(row, holder)
         seconds_taken = time.monotonic() - started
         self._convert(row)
         report = summaries.footage_report(row, seconds_taken=seconds_taken)
+        items = dict(
+            TrainingItem.objects.filter(incident__footage=row).values_list("incident", "pk")
+        )
         for entry in report["incidents"]:
-            item = conversion.item_of(entry["id"])
-            entry["item_id"] = item.pk if item else None
+            entry["item_id"] = items.get(entry["id"])
         self._summarise(row, report)
         if options["json"]:
             write_json(options["json"], report)
@@ -75,17 +98,18 @@ class Command(DoorCommand):
             self.stderr.write(f"warning: {row.damage}")
 
     def _convert(self, row):
-        waiting = list(conversion.unconverted(row))
+        """Make the items of this footage, scan them, and prepare their redactions."""
+        waiting = list(conversion.waiting_incidents().filter(footage=row))
         with self.progress(len(waiting), "item", desc="privacy", leave=False) as bar:
             for incident in waiting:
                 item, _ = conversion.convert(incident)
-                privacy.propose_if_needed(item)
+                proposing.propose_waiting(item.pk)
                 item.refresh_from_db()
-                bar.write(
-                    f"ITEM  {item.pk} {item.category}: {item.get_status_display()}, "
-                    f"{privacy.describe(item)}",
-                    file=self.stdout,
-                )
+                with bar.external_write_mode():
+                    self.stdout.write(
+                        f"ITEM  {item.pk:8d}    {item.category}: "
+                        f"{item.get_status_display()}, {_privacy_of(item)}"
+                    )
                 bar.update()
 
     def _summarise(self, row, report):
@@ -98,6 +122,10 @@ class Command(DoorCommand):
             f"({detector['name']}, {detector['backend']}, {detector['input_size']} px, "
             f"{detector['precision']}); {report['seconds_taken']:.1f} s, {speed:.1f} x real time."
         )
+
+
+def _privacy_of(item):
+    return PRIVACY.get((item.privacy, item.proposal), item.get_privacy_display())
 
 
 class Watcher(ingestion.Observer):
@@ -122,5 +150,5 @@ class Watcher(ingestion.Observer):
         self._say("CLOSE", incident.closed_at_seconds, incident)
 
     def _say(self, word, at_seconds, incident):
-        line = f"{word} {at_seconds:8.1f} s  {incident.category}: {incident.why}"
-        self.bar.write(line, file=self.out)
+        with self.bar.external_write_mode():
+            self.out.write(f"{word} {at_seconds:8.1f} s  {incident.category}: {incident.why}")

@@ -93,13 +93,38 @@ def test_a_wrong_stitch_is_undone_when_both_are_seen():
     assert second.track_ids == [2]
 
 
-def test_the_class_is_the_one_seen_with_most_confidence():
-    book = make_book()
-    seen = [("car", 0.5), ("truck", 0.6), ("car", 0.5), ("truck", 0.1)]
-    for step, (class_name, score) in enumerate(seen):
+def see_as(book, sightings, *, period=0.2):
+    for step, (class_name, score) in enumerate(sightings):
         observation = replace(FIRST.observe(0.0), class_name=class_name, score=score)
-        (vehicle,) = book.resolve([observation], step * 0.2)
-    assert vehicle.class_name == "car"
+        (subject,) = book.resolve([observation], step * period)
+    return subject
+
+
+def test_the_class_is_the_one_seen_with_most_confidence():
+    sightings = [("car", 0.5), ("truck", 0.6), ("car", 0.5), ("truck", 0.1)]
+    assert see_as(make_book(), sightings).class_name == "car"
+
+
+@pytest.mark.parametrize("fps", [10, 2])
+def test_a_person_who_gets_a_chairs_track_is_soon_a_person(fps):
+    sightings = [("chair", 0.3)] * 60 * fps + [("person", 0.9)] * 2 * fps
+    assert see_as(make_book(), sightings, period=1 / fps).class_name == "person"
+
+
+def test_dwell_of_a_class_begins_when_first_seen_as_that_class():
+    person = replace(loitering(5), classes=("person",))
+    visits = [Visit(1, 0, 4, class_name="chair"), Visit(1, 4.1, 20)]
+    (incident,) = run([person], visits)
+    assert incident.opened_at_seconds == pytest.approx(9.2)
+
+
+def test_something_now_and_then_seen_as_a_person_is_none():
+    person = replace(loitering(5), classes=("person",))
+    visits = []
+    for step in range(40):
+        class_name = "person" if step % 5 == 0 else "chair"
+        visits.append(Visit(1, step / 5, step / 5 + 0.1, class_name=class_name))
+    assert run([person], visits) == []
 
 
 def test_a_switch_of_ids_makes_no_second_incident():

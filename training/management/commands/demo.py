@@ -1,5 +1,6 @@
 """The whole loop on one machine: render a scene, watch it, and serve what it found for review."""
 
+import json
 import secrets
 
 from django.conf import settings
@@ -17,6 +18,11 @@ USERS = (
     ("sam", people.SUPERVISOR),
     ("alex", people.ADMIN),
 )
+# Without classes, so that the motion detector of a machine without weights fires them too.
+RULES = [
+    {"kind": "loitering", "zones": ["waiting area"], "threshold_seconds": 10},
+    {"kind": "restricted_zone_entry", "zones": ["staff door"], "severity": "high"},
+]
 
 
 class Command(DoorCommand):
@@ -32,9 +38,7 @@ class Command(DoorCommand):
         credentials = self._make_people(site)
         scene, config = self._make_scene()
         self.stdout.write(f"Watching {scene.name}, a rendered scene with three visitors.")
-        call_command(
-            "watch", video=str(scene), camera=CAMERA, config=config, stdout=self.stdout
-        )
+        call_command("watch", video=str(scene), camera=CAMERA, config=config, stdout=self.stdout)
         self._summarise(credentials)
         if not no_serve:
             call_command("up", port=port)
@@ -54,8 +58,11 @@ class Command(DoorCommand):
 
         folder = settings.DATA_DIR / "demo"
         folder.mkdir(parents=True, exist_ok=True)
-        scene, config = folder / "scene.mp4", folder / "rules.yaml"
-        config.write_text(scenes.DEMO_RULES)
+        scene, config = folder / "scene.mp4", folder / "rules.json"
+        zones = [
+            {"name": zone.name, "kind": zone.kind, "polygon": zone.polygon} for zone in scenes.ZONES
+        ]
+        config.write_text(json.dumps({"zones": zones, "rules": RULES}, indent=2))
         if not scene.exists():
             self.stdout.write("Rendering the scene.")
             scenes.render_scene(scene)

@@ -1,0 +1,199 @@
+"""The Django admin as a workplace: items with pictures, decided by the services of the pages."""
+
+import logging
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.http import Http404
+from django.urls import reverse
+from django.utils.html import format_html
+
+from detection.models import Camera
+from hitlsite.admin import ReadOnlyAdmin
+from hitlsite.errors import DomainError
+from review import selectors
+from review.models import Decision, PrivacyScan, Redaction, TrainingItem
+from review.services import decisions, privacy
+from review.services.regions import MOST_NOTE_CHARACTERS
+
+logger = logging.getLogger(__name__)
+
+MOST_MESSAGES = 20
+WAITING = "confirmed, in force as soon as the redaction is verified"
+
+
+class VerdictActionForm(ActionForm):
+    """What the actions of the list may need besides the chosen items."""
+
+    reason = forms.ChoiceField(
+        required=False, choices=[("", "reason to reject"), *Decision.Reason.choices]
+    )
+    note = forms.CharField(required=False, max_length=MOST_NOTE_CHARACTERS)
+
+
+class CameraFilter(admin.SimpleListFilter):
+    """The cameras that the viewer may know of, and no others."""
+
+    title = "camera"
+    parameter_name = "camera"
+
+    def lookups(self, request, model_admin):
+        cameras = Camera.objects.visible_to(request.user).order_by("name")
+        return [(str(pk), name) for pk, name in cameras.values_list("pk", "name")]
+
+    def queryset(self, request, queryset):
+        chosen = {key for key, _ in self.lookup_choices}
+        return queryset.filter(camera=self.value()) if self.value() in chosen else queryset
+
+
+class HistoryInline(admin.TabularInline):
+    """Rows that only services write."""
+
+    extra = 0
+    can_delete = False
+    related = ()
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related(*self.related).order_by("pk")
+
+
+class DecisionInline(HistoryInline):
+    model = Decision
+    related = ("reviewer",)
+    fields = ["at", "reviewer", "role", "verdict", "reason", "note", "category", "effect"]
+    readonly_fields = fields
+
+
+class PrivacyScanInline(HistoryInline):
+    model = PrivacyScan
+    related = ("evidence",)
+    fields = ["scanned_at", "evidence", "result", "detectors", "frames_scanned", "error"]
+    readonly_fields = fields
+
+
+class RedactionInline(HistoryInline):
+    model = Redaction
+    related = ("evidence",)
+    fields = ["created_at", "evidence", "method", "state", "rounds", "error", "applied_at"]
+    readonly_fields = fields
+
+
+@admin.register(TrainingItem)
+class TrainingItemAdmin(ReadOnlyAdmin):
+    list_display = ["id", "category", "camera", "status", "privacy", "why", "opened_at"]
+    list_display_links = ["id"]
+    list_filter = ["status", "privacy", "category", "severity", CameraFilter]
+    list_per_page = 50
+    show_full_result_count = False
+    action_form = VerdictActionForm
+    actions = ["confirm", "reject", "ask_for_review", "redact"]
+    inlines = [DecisionInline, PrivacyScanInline, RedactionInline]
+
+    def get_queryset(self, request):
+        items = super().get_queryset(request)
+        return items.select_related("camera", "incident").prefetch_related("incident__evidence")
+
+    def get_object(self, request, object_id, from_field=None):
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404("There is no such item.")
+        return found
+
+    def get_list_display(self, request):
+        @admin.display(description="")
+        def thumbnail(item):
+            return _thumbnail(request.user, item)
+
+        return [thumbnail, *super().get_list_display(request)]
+
+    @admin.display(description="why", ordering="incident__why")
+    def why(self, item):
+        return item.incident.why if item.incident else ""
+
+    @admin.display(description="opened at", ordering="incident__opened_at")
+    def opened_at(self, item):
+        return item.incident.opened_at if item.incident else None
+
+    def view_on_site(self, item):
+        return reverse("review:item", args=[item.pk])
+
+    def has_decide_permission(self, request):
+        return request.user.has_perm("review.decide_trainingitem")
+
+    def has_redact_permission(self, request):
+        return request.user.has_perm("review.redact_trainingitem")
+
+    def response_action(self, request, queryset):
+        try:
+            return super().response_action(request, queryset)
+        except (ValueError, OverflowError):
+            self.message_user(request, "The selection names no items.", messages.ERROR)
+            return None
+
+    @admin.action(description="Confirm", permissions=["decide"])
+    def confirm(self, request, queryset):
+        self._decide(request, queryset, "confirmed")
+
+    @admin.action(description="Reject, for the reason chosen here", permissions=["decide"])
+    def reject(self, request, queryset):
+        reason = request.POST.get("reason", "")
+        self._decide(request, queryset, "rejected", reason=reason)
+
+    @admin.action(description="Needs review", permissions=["decide"])
+    def ask_for_review(self, request, queryset):
+        self._decide(request, queryset, "needs_review")
+
+    @admin.action(description="Redact", permissions=["redact"])
+    def redact(self, request, queryset):
+        def act(item):
+            privacy.apply_redaction(item, by=request.user)
+            return "redacted"
+
+        self._each(request, queryset, act)
+
+    def _decide(self, request, queryset, verdict, reason=""):
+        note = request.POST.get("note", "")
+        label = Decision.Verdict(verdict).label
+
+        def act(item):
+            made = decisions.decide(
+                item.pk, by=request.user, verdict=verdict, reason=reason, note=note
+            )
+            return label if made.effect == Decision.Effect.APPLIED else WAITING
+
+        self._each(request, queryset, act)
+
+    def _each(self, request, queryset, act):
+        """Act on every chosen item by itself and say what became of which."""
+        done, refused = {}, []
+        for item in queryset:
+            try:
+                done.setdefault(act(item), []).append(str(item.pk))
+            except DomainError as error:
+                refused.append(f"Item {item.pk}: {error.message}")
+            except Exception:
+                logger.exception("The action on item %d failed.", item.pk)
+                refused.append(f"Item {item.pk}: something went wrong here.")
+        for outcome, ids in done.items():
+            self.message_user(request, f"{outcome}: {', '.join(ids)}", messages.SUCCESS)
+        for sentence in refused[:MOST_MESSAGES]:
+            self.message_user(request, sentence, messages.ERROR)
+        if len(refused) > MOST_MESSAGES:
+            more = f"{len(refused) - MOST_MESSAGES} more items were refused."
+            self.message_user(request, more, messages.ERROR)
+
+
+def _thumbnail(user, item):
+    rows = item.incident.evidence.all() if item.incident else ()
+    picture = next((row for row in rows if not row.is_clip), None)
+    if picture is None or not selectors.may_see_media(user, item):
+        return "-"
+    address = reverse("review:evidence_thumb", args=[picture.pk])
+    return format_html('<img src="{}" alt="" width="96" loading="lazy">', address)

@@ -1,0 +1,178 @@
+"""The review API: parse, call one service, answer."""
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from detection.models import Incident
+from hitlsite.errors import Conflict, DomainError, NotFound
+from review import selectors
+from review.api import serializers as forms
+from review.api.parsers import BoundedJSONParser
+from review.models import Decision, TrainingItem
+from review.services import decisions, privacy, queue
+from review.services.verdicts import GIVEN
+
+_ERRORS = dict.fromkeys((400, 401, 403, 404, 409, 422), forms.ErrorSerializer)
+_DECIDED = {200: forms.DecidedSerializer, **_ERRORS}
+_STATUSES = [*TrainingItem.Status.values, "all"]
+_FILTERS = [
+    OpenApiParameter("status", enum=_STATUSES, description="one, several by comma, or all"),
+    OpenApiParameter("camera", int, description="a camera's id"),
+    OpenApiParameter("category", enum=Incident.Category.values),
+    OpenApiParameter("reason", enum=Decision.Reason.values, description="of a rejection"),
+    OpenApiParameter("since", description="date or time, ISO 8601, when the incident opened"),
+    OpenApiParameter("until", description="date or time, ISO 8601, included"),
+]
+_PAGING = [
+    OpenApiParameter("cursor", description="next_cursor of the page before"),
+    OpenApiParameter("size", int, description=f"1 to {selectors.LARGEST_PAGE}"),
+]
+
+
+class ReviewView(APIView):
+    """What the views below share: bounded JSON bodies, one way to check them and to answer."""
+
+    parser_classes = [BoundedJSONParser]
+
+    def parsed(self, serializer_class):
+        form = serializer_class(data=self.request.data)
+        form.is_valid(raise_exception=True)
+        return form.validated_data
+
+    def item_json(self, pk):
+        item = selectors.item_for(self.request.user, pk)
+        return forms.ItemDetailSerializer(item, context={"user": self.request.user}).data
+
+    def decided(self, decision):
+        return Response(
+            {
+                "item": self.item_json(decision.item_id),
+                "decision": forms.DecisionSerializer(decision).data,
+            }
+        )
+
+
+class ItemsView(ReviewView):
+    @extend_schema(
+        operation_id="items_list",
+        summary="List items by priority",
+        parameters=[*_FILTERS, *_PAGING],
+        responses={200: forms.PageSerializer, **_ERRORS},
+    )
+    def get(self, request):
+        page = selectors.items_page(
+            request.user,
+            filters=request.query_params.dict(),
+            after=request.query_params.get("cursor"),
+            size=_size(request.query_params.get("size")),
+        )
+        shown = forms.ItemSerializer(page.items, many=True, context={"user": request.user})
+        return Response({"results": shown.data, "next_cursor": page.next_cursor})
+
+
+def _size(text):
+    if not text:
+        return selectors.PAGE_SIZE
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        message = "This must be a whole number."
+        raise DomainError("size_invalid", f"size: {message}", fields={"size": message})
+    return int(text)
+
+
+class StatsView(ReviewView):
+    @extend_schema(
+        operation_id="items_stats",
+        summary="Count items by status",
+        parameters=[one for one in _FILTERS if one.name != "status"],
+        responses={200: forms.StatsSerializer, **_ERRORS},
+    )
+    def get(self, request):
+        return Response(selectors.counts(request.user, request.query_params.dict()))
+
+
+class ItemView(ReviewView):
+    @extend_schema(
+        operation_id="items_retrieve",
+        summary="Read one item with its rules, provenance and history",
+        responses={200: forms.ItemDetailSerializer, **_ERRORS},
+    )
+    def get(self, request, pk):
+        return Response(self.item_json(pk))
+
+
+class ClaimView(ReviewView):
+    @extend_schema(
+        operation_id="items_claim",
+        summary="Claim a pending item for a few minutes",
+        request=None,
+        responses={200: forms.ItemDetailSerializer, **_ERRORS},
+    )
+    def post(self, request, pk):
+        queue.claim_item(pk, by=request.user)
+        return Response(self.item_json(pk))
+
+
+class DecideView(ReviewView):
+    @extend_schema(
+        operation_id="items_decide",
+        summary="Give a verdict",
+        description="A confirmation of an item whose redaction is still being made answers with"
+        ' effect "waiting" and takes effect when the redaction is verified.',
+        request=forms.DecideSerializer,
+        responses=_DECIDED,
+    )
+    def post(self, request, pk):
+        return self.decided(
+            decisions.decide(pk, by=request.user, **self.parsed(forms.DecideSerializer))
+        )
+
+
+class RedactView(ReviewView):
+    @extend_schema(
+        operation_id="items_redact",
+        summary="Hide faces and drawn regions in every file",
+        request=forms.RedactSerializer,
+        responses={200: forms.ItemDetailSerializer, **_ERRORS},
+    )
+    def post(self, request, pk):
+        wanted = self.parsed(forms.RedactSerializer)
+        item = selectors.item_for(request.user, pk)
+        privacy.apply_redaction(
+            item,
+            by=request.user,
+            method=wanted.get("method"),
+            drawn_regions=wanted.get("regions", ()),
+        )
+        return Response(self.item_json(pk))
+
+
+class UndoView(ReviewView):
+    @extend_schema(
+        operation_id="items_undo",
+        summary="Take back your own verdict of a moment ago",
+        request=forms.UndoSerializer,
+        responses=_DECIDED,
+    )
+    def post(self, request, pk):
+        wanted = self.parsed(forms.UndoSerializer).get("decision")
+        item = selectors.item_for(request.user, pk)
+        given = [one.pk for one in selectors.history(item) if one.verdict in GIVEN]
+        if wanted is not None and wanted not in given:
+            raise NotFound(f"Item {pk} has no verdict {wanted}.")
+        if not given:
+            raise Conflict(f"Item {pk} has no verdict yet.", code="nothing_to_undo")
+        return self.decided(decisions.undo(by=request.user, decision_id=wanted or given[-1]))
+
+
+class ReopenView(ReviewView):
+    @extend_schema(
+        operation_id="items_reopen",
+        summary="Put a decided item back before the reviewers",
+        request=forms.ReopenSerializer,
+        responses=_DECIDED,
+    )
+    def post(self, request, pk):
+        return self.decided(
+            decisions.reopen(pk, by=request.user, **self.parsed(forms.ReopenSerializer))
+        )

@@ -1,0 +1,78 @@
+/* What every page has: the key map, toasts, and what to say when a request fails. */
+
+import { onKey } from "./keys.js";
+import "./queue.js";
+
+function toggleDialog(id) {
+  const dialog = document.getElementById(id);
+  if (!dialog) return false;
+  if (dialog.open) dialog.close();
+  else dialog.showModal();
+  return true;
+}
+
+onKey((key) => (key === "?" ? toggleDialog("keys-dialog") : false));
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) toggleDialog(opener.dataset.opens);
+  if (event.target.matches(".toast-close")) event.target.closest(".toast").remove();
+  if (event.target.matches("dialog")) event.target.close();
+});
+
+export function toast(text, kind = "info") {
+  const box = document.createElement("div");
+  box.className = `toast toast-${kind}`;
+  box.setAttribute("role", kind === "error" ? "alert" : "status");
+  box.textContent = text;
+  document.getElementById("toasts").append(box);
+  fade(box);
+}
+
+function fade(box) {
+  setTimeout(() => box.remove(), 7000);
+}
+
+/* The server says how many seconds are left; this page counts them down on its own clock. */
+function countDown(form) {
+  const seconds = Number(form.dataset.secondsLeft);
+  const ends = performance.now() + seconds * 1000;
+  const text = form.querySelector("[data-countdown]");
+  const bar = form.querySelector("[data-countdown-bar]");
+  const tick = () => {
+    const left = (ends - performance.now()) / 1000;
+    if (left <= 0 || !form.isConnected) return form.remove();
+    text.textContent = `${Math.ceil(left)} s`;
+    bar.setAttribute("width", String((100 * left) / seconds));
+    return setTimeout(tick, 250);
+  };
+  tick();
+}
+
+function prepare() {
+  for (const box of document.querySelectorAll("[data-fades]:not([data-ready])")) {
+    box.dataset.ready = "";
+    fade(box);
+  }
+  for (const form of document.querySelectorAll("[data-seconds-left]:not([data-ready])")) {
+    form.dataset.ready = "";
+    countDown(form);
+  }
+}
+
+prepare();
+document.addEventListener("htmx:afterSettle", prepare);
+
+/* A refusal has a place on the page; anything else that is not an answer is said in a toast. */
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.status < 400) return;
+  event.detail.shouldSwap =
+    xhr.responseText.includes('id="refusal"') && document.getElementById("refusal") !== null;
+  if (!event.detail.shouldSwap) {
+    toast(`The server answered ${xhr.status}; nothing was changed. Load the page again.`, "error");
+  }
+});
+document.addEventListener("htmx:sendError", () => {
+  toast("The server cannot be reached; nothing was changed.", "error");
+});

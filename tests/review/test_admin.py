@@ -1,0 +1,135 @@
+"""The Django admin decides items by the same services, and shows nobody another site's."""
+
+import pytest
+from django.urls import reverse
+
+from review.models import Decision, TrainingItem
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:review_trainingitem_changelist"
+
+
+@pytest.fixture(autouse=True)
+def _files(data_dir):
+    """Keep every file of these tests in a folder of their own."""
+
+
+@pytest.fixture
+def item(camera):
+    return factories.item(factories.incident(camera))
+
+
+@pytest.fixture
+def act(client):
+    def acting(user, action, *items, **more):
+        client.force_login(user)
+        values = {"action": action, "_selected_action": [item.pk for item in items], **more}
+        return client.post(reverse(LIST), values, follow=True)
+
+    return acting
+
+
+def sentences(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+def test_the_list_shows_a_picture_and_why(client, item, reviewer):
+    client.force_login(reviewer)
+    page = client.get(reverse(LIST)).content.decode()
+
+    picture = item.incident.evidence.exclude(kind="clip").first()
+    assert reverse("review:evidence_thumb", args=[picture.pk]) in page
+    assert item.incident.why in page
+
+
+def test_the_list_costs_the_same_for_many(client, camera, reviewer, django_assert_max_num_queries):
+    for _ in range(12):
+        factories.item(factories.incident(camera, with_files=False))
+    client.force_login(reviewer)
+    with django_assert_max_num_queries(14):
+        client.get(reverse(LIST))
+
+
+@pytest.mark.parametrize(
+    ("action", "more", "status"),
+    [
+        ("confirm", {}, "confirmed"),
+        ("reject", {"reason": "duplicate", "note": "seen"}, "rejected"),
+        ("ask_for_review", {}, "needs_review"),
+    ],
+)
+def test_actions_decide(act, item, reviewer, action, more, status):
+    response = act(reviewer, action, item, **more)
+
+    made = Decision.objects.get()
+    assert (made.item.status, made.reviewer) == (status, reviewer)
+    assert (made.reason, made.note) == (more.get("reason", ""), more.get("note", ""))
+    assert any(str(item.pk) in sentence for sentence in sentences(response))
+
+
+def test_what_fails_is_named_and_the_rest_goes_through(act, camera, item, reviewer):
+    blocked = factories.item(factories.incident(camera), privacy="faces", proposal="blocked")
+    done = factories.item(factories.incident(camera, with_files=False), status="rejected")
+    response = act(reviewer, "confirm", item, blocked, done)
+
+    assert response.status_code == 200
+    text = "\n".join(sentences(response))
+    assert f"Item {blocked.pk}" in text
+    assert f"Item {done.pk}" in text
+    statuses = [one.status for one in TrainingItem.objects.order_by("pk")]
+    assert statuses == ["confirmed", "pending_review", "rejected"]
+
+
+def test_rejecting_takes_a_reason(act, item, reviewer):
+    response = act(reviewer, "reject", item)
+
+    assert "reason" in sentences(response)[0]
+    assert not Decision.objects.exists()
+
+
+def test_redacting_puts_the_proposal_in_place(act, camera, reviewer):
+    faces = factories.item(factories.incident(camera), privacy="faces")
+    act(reviewer, "redact", faces)
+
+    faces.refresh_from_db()
+    assert (faces.privacy, faces.status) == ("redacted", "pending_review")
+
+
+def test_a_selection_of_nonsense_is_no_crash(client, item, reviewer):
+    client.force_login(reviewer)
+    values = {"action": "confirm", "_selected_action": ["x", str(2**80)]}
+    response = client.post(reverse(LIST), values, follow=True)
+
+    assert response.status_code == 200
+    assert not Decision.objects.exists()
+
+
+def test_an_outsider_finds_no_item_and_no_camera(client, act, item, outsider):
+    client.force_login(outsider)
+    page = client.get(reverse(LIST)).content.decode()
+    address = reverse("admin:review_trainingitem_change", args=[item.pk])
+
+    assert item.incident.why not in page
+    assert item.camera.name not in page
+    assert client.get(address).status_code == 404
+    act(outsider, "confirm", item)
+    assert not Decision.objects.exists()
+
+
+def test_the_item_is_read_only_with_its_history(client, item, reviewer):
+    factories.decision(item, reviewer, note="a shadow")
+    client.force_login(reviewer)
+    address = reverse("admin:review_trainingitem_change", args=[item.pk])
+    page = client.get(address).content.decode()
+
+    assert "a shadow" in page
+    assert 'name="_save"' not in page
+    assert client.post(address, {"status": "confirmed"}).status_code == 403
+    item.refresh_from_db()
+    assert item.status == "pending_review"
+
+
+def test_a_phone_has_no_admin(client, item, device_user):
+    client.force_login(device_user)
+    assert client.get(reverse(LIST)).status_code in (302, 403)

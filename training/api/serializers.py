@@ -1,0 +1,77 @@
+"""The forms in which exports enter and leave the API."""
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from detection.models import Incident
+from training.models import ExportRun
+
+IMAGE_FORMS = ExportRun._meta.get_field("image_form").choices
+
+
+class ExportFileSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    sha256 = serializers.CharField()
+    byte_count = serializers.IntegerField()
+    url = serializers.CharField()
+
+
+class ExportRunSerializer(serializers.ModelSerializer):
+    site = serializers.CharField(source="site.name")
+    created_by = serializers.CharField(source="created_by.username", default=None)
+    rejected = serializers.DictField(child=serializers.IntegerField())
+    filters = serializers.DictField()
+    files = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ExportRun
+        fields = (
+            "id",
+            "site",
+            "created_by",
+            "state",
+            "image_form",
+            "filters",
+            "name",
+            "progress_done",
+            "progress_total",
+            "item_count",
+            "image_count",
+            "rejected",
+            "files",
+            "audit_head_sha256",
+            "error_code",
+            "error_message",
+            "created_at",
+            "started_at",
+            "finished_at",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(ExportFileSerializer(many=True))
+    def get_files(self, run):
+        base = f"/api/v1/exports/{run.pk}/files"
+        return [{**row, "url": f"{base}/{row['name']}/"} for row in run.files]
+
+
+class ExportPageSerializer(serializers.Serializer):
+    results = ExportRunSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class ExportFiltersSerializer(serializers.Serializer):
+    camera = serializers.IntegerField(required=False, min_value=1)
+    category = serializers.ChoiceField(choices=Incident.Category.choices, required=False)
+    since = serializers.DateField(required=False, help_text="a day at the site, included")
+    until = serializers.DateField(required=False, help_text="a day at the site, included")
+    items = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), required=False, allow_empty=False
+    )
+
+
+class ExportRequestSerializer(serializers.Serializer):
+    site = serializers.IntegerField(
+        required=False, help_text="needed where you belong to several sites"
+    )
+    filters = ExportFiltersSerializer(required=False)
+    image_form = serializers.ChoiceField(choices=IMAGE_FORMS, default="file")

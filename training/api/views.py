@@ -1,0 +1,100 @@
+"""Exports over the API: parse, call the service, answer."""
+
+from functools import partial
+
+from django.db import transaction
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from hitlsite.errors import DomainError
+from review.api.parsers import BoundedJSONParser
+from review.api.serializers import ErrorSerializer
+from training import selectors, tasks, views
+from training.api.serializers import (
+    ExportPageSerializer,
+    ExportRequestSerializer,
+    ExportRunSerializer,
+)
+from training.services import exports
+
+PAGE_SIZE = 50
+_ERRORS = dict.fromkeys((401, 403, 404), ErrorSerializer)
+_REFUSALS = {**_ERRORS, **dict.fromkeys((400, 409, 422), ErrorSerializer)}
+
+
+class ExportsView(APIView):
+    """The exports of one's sites."""
+
+    parser_classes = [BoundedJSONParser]
+
+    @extend_schema(
+        operation_id="exports_list",
+        summary="List exports, the newest first",
+        parameters=[OpenApiParameter("cursor", description="next_cursor of the page before")],
+        responses={200: ExportPageSerializer, 400: ErrorSerializer, **_ERRORS},
+    )
+    def get(self, request):
+        runs = selectors.export_runs(request.user).order_by("-pk")
+        cursor = request.query_params.get("cursor")
+        if cursor:
+            runs = runs.filter(pk__lt=_read_cursor(cursor))
+        found = list(runs[: PAGE_SIZE + 1])
+        following = str(found[PAGE_SIZE - 1].pk) if len(found) > PAGE_SIZE else None
+        results = ExportRunSerializer(found[:PAGE_SIZE], many=True).data
+        return Response({"results": results, "next_cursor": following})
+
+    @extend_schema(
+        operation_id="exports_create",
+        summary="Queue an export of confirmed items",
+        request=ExportRequestSerializer,
+        responses={202: ExportRunSerializer, **_REFUSALS},
+    )
+    def post(self, request):
+        # Who may not export is told so before anything that was sent is looked at.
+        selectors.export_runs(request.user)
+        given = ExportRequestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        wanted = given.validated_data
+        site = selectors.site_for(request.user, wanted.get("site"))
+        with transaction.atomic():
+            run = exports.start(
+                by=request.user,
+                site=site,
+                filters=wanted.get("filters"),
+                image_form=wanted["image_form"],
+            )
+            transaction.on_commit(partial(tasks.run_export.delay, run.pk), robust=True)
+        return Response(ExportRunSerializer(run).data, status=202)
+
+
+def _read_cursor(text):
+    """Return the id in a cursor that a page gave."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise DomainError("cursor_invalid", "The cursor is not one that a page gave.", status=400)
+    return int(text)
+
+
+class ExportView(APIView):
+    """One export."""
+
+    @extend_schema(
+        operation_id="exports_retrieve",
+        summary="State, progress and files of an export",
+        responses={200: ExportRunSerializer, **_ERRORS},
+    )
+    def get(self, request, pk):
+        return Response(ExportRunSerializer(selectors.export_run(request.user, pk)).data)
+
+
+class ExportFileView(APIView):
+    """A file of an export."""
+
+    @extend_schema(
+        operation_id="exports_file",
+        summary="Download a file of an export, or export_<name>.zip with its pictures",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **_ERRORS},
+    )
+    def get(self, request, pk, name):
+        return views.download(request._request, request.user, pk, name)

@@ -1,0 +1,289 @@
+"""Proving an export from its folder alone: hashes, forms, boxes, and no face that was not hidden.
+
+Everything that is wrong is one sentence; an export is proved when there is none. The folder may
+hold several exports beside each other. Names from a manifest are trusted with nothing before
+they look like names that an export writes.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hitlsite.errors import DomainError
+from review.privacy.faces import FaceScan
+from review.privacy.regions import Region
+from training.exporting import coco, hidden, manifest, openai_jsonl, pictures
+
+Scan = Callable[[Path, Sequence[Region]], FaceScan]
+
+
+@dataclass
+class Report:
+    """What was looked at, and one sentence for everything that is wrong."""
+
+    problems: list[str] = field(default_factory=list)
+    exports: int = 0
+    items: int = 0
+    images: int = 0
+    detectors: tuple[str, ...] = ()
+
+    @property
+    def is_proved(self) -> bool:
+        return not self.problems
+
+
+def verify(
+    folder: Path,
+    *,
+    scan: Scan,
+    recorded_sha256: Callable[[str], str | None] = lambda name: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Check every export in a folder.
+
+    Args:
+        scan: looks for faces outside the given regions; its result must be "clear".
+        recorded_sha256: returns what a manifest's hash was when it was written, if that is known.
+        progress: called with (pictures scanned, pictures in all).
+
+    Raises:
+        DomainError: not_a_folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DomainError("not_a_folder", f"{folder} is not a folder.")
+    report = Report()
+    present = _present(folder, report.problems)
+    names = sorted(name for name in present if manifest.MANIFEST_NAME.fullmatch(name))
+    if not names:
+        report.problems.append(f"{folder} holds no manifest.")
+    accounted = set(names)
+    for name in names:
+        export = _Export(folder, name, present, report)
+        accounted |= export.check(scan, recorded_sha256, progress)
+    report.problems += [
+        f"{name}: no manifest names this file." for name in sorted(present - accounted)
+    ]
+    return report
+
+
+def _present(folder, problems):
+    """Return the names of all files below a folder; links are problems of their own."""
+    names = set()
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            problems.append(f"{name}: this is a link.")
+        elif path.is_file():
+            names.add(name)
+        elif not path.is_dir():
+            problems.append(f"{name}: this is no file.")
+    return names
+
+
+class _Export:
+    """The check of one manifest and of what it names."""
+
+    def __init__(self, folder, name, present, report):
+        self._folder, self._name, self._present = folder, name, present
+        self._report = report
+        self._sound: set[str] = set()
+
+    def _say(self, name, sentence):
+        self._report.problems.append(f"{name}: {sentence}.")
+
+    def check(self, scan, recorded_sha256, progress) -> set[str]:
+        """Check everything; return the names of the files that the manifest accounts for."""
+        self._report.exports += 1
+        path = self._folder / self._name
+        try:
+            self._manifest = manifest.read(path)
+        except manifest.ManifestError as error:
+            self._say(self._name, str(error))
+            return set()
+        recorded = recorded_sha256(self._name)
+        if recorded and recorded != _sha256_of(path):
+            self._say(self._name, "is not the manifest that was written at the time")
+        self._images = {row["file_name"]: row for row in self._manifest["images"]}
+        rows = [(row["name"], row) for row in self._manifest["files"]] + [*self._images.items()]
+        for name, row in rows:
+            self._check_file(name, row)
+        jsonl, annotations = sorted(
+            (name for name, _ in rows[:2]), key=lambda n: n.endswith(".json")
+        )
+        lines = self._check_lines(jsonl)
+        classes = self._check_coco(annotations)
+        self._check_counts(lines, classes)
+        self._check_pictures(scan, progress)
+        self._report.items += lines
+        self._report.images += len(self._images)
+        return {name for name, _ in rows}
+
+    def _check_file(self, name, row):
+        path = self._folder / name
+        if name not in self._present:
+            self._say(name, "is missing")
+        elif path.stat().st_size != row.get("byte_count"):
+            self._say(name, f"has {path.stat().st_size} bytes, not {row.get('byte_count')}")
+        elif _sha256_of(path) != row["sha256"]:
+            self._say(name, "is not the file that was written: its sha256 differs")
+        elif name in self._images and row["sha256"] not in name:
+            self._say(name, "is not named after its content")
+        else:
+            self._sound.add(name)
+
+    def _check_lines(self, name) -> int:
+        """Check every line against the manifest's row of it; return how many there are."""
+        if name not in self._present:
+            return 0
+        rows, count = self._manifest["lines"], 0
+        with (self._folder / name).open("rb") as stream:
+            for count, raw in enumerate(stream, start=1):
+                row = rows[count - 1] if count <= len(rows) else None
+                try:
+                    self._check_line(raw, row)
+                except (openai_jsonl.LineError, UnicodeDecodeError) as error:
+                    self._say(f"{name} line {count}", str(error))
+        if count != len(rows):
+            self._say(name, f"has {count} lines where the manifest has {len(rows)}")
+        return count
+
+    def _check_line(self, raw, row):
+        url, answer = openai_jsonl.read_line(raw.decode())
+        if not isinstance(row, dict):
+            raise openai_jsonl.LineError("is not in the manifest")
+        image = self._images.get(str(row.get("image")))
+        if image is None:
+            raise openai_jsonl.LineError("shows a picture that the manifest does not name")
+        if url.startswith("data:"):
+            content = openai_jsonl.data_url_content(url)
+            if hashlib.sha256(content).hexdigest() != image["sha256"]:
+                raise openai_jsonl.LineError("holds another picture than the manifest says")
+        elif url != row["image"]:
+            raise openai_jsonl.LineError(f"points at {url!r}, not at {row['image']}")
+        if answer["category"] != row.get("category"):
+            raise openai_jsonl.LineError("has another category than the manifest")
+        for number, seen in enumerate(answer["objects"]):
+            if not openai_jsonl.is_object(seen):
+                raise openai_jsonl.LineError(f"has an object {number} without a box inside 0..1")
+
+    def _check_coco(self, name) -> Counter:
+        """Check the annotations against the pictures; return how many boxes of each class."""
+        if name not in self._present:
+            return Counter()
+        try:
+            document = json.loads((self._folder / name).read_bytes())
+        except (ValueError, RecursionError) as error:
+            self._say(name, f"is not JSON: {error}")
+            return Counter()
+        found = coco.problems(document)
+        for sentence in found:
+            self._say(name, sentence)
+        if found:
+            return Counter()
+        self._compare_images(name, document["images"])
+        classes = {row["id"]: row["name"] for row in document["categories"]}
+        return Counter(classes[row["category_id"]] for row in document["annotations"])
+
+    def _compare_images(self, name, images):
+        described = {row["file_name"]: row for row in images}
+        for missing in sorted(set(self._images) - set(described)):
+            self._say(name, f"does not describe {missing}")
+        for unknown in sorted(set(described) - set(self._images)):
+            self._say(name, f"describes {unknown!r}, which the manifest does not name")
+        for file_name in sorted(set(described) & self._sound):
+            given = (described[file_name]["width"], described[file_name]["height"])
+            try:
+                real = pictures.size_of((self._folder / file_name).read_bytes(), file_name)
+            except DomainError as error:
+                self._say(file_name, error.message.rstrip("."))
+                continue
+            if given != real:
+                self._say(name, f"gives {file_name} as {given}, which really is {real}")
+
+    def _check_counts(self, lines, classes):
+        given = self._manifest["counts"]
+        counted = {
+            "items": lines,
+            "images": len(self._images),
+            "annotations": sum(classes.values()),
+            "by_class": dict(classes),
+            "by_category": self._tally("category"),
+            "by_camera": self._tally("camera"),
+        }
+        for key, value in counted.items():
+            if given.get(key) != value:
+                self._say(self._name, f"counts {key} {given.get(key)}, not {value}")
+        rows = [row for row in self._manifest["reviewers"] if isinstance(row, dict)]
+        reviewers = {str(row.get("username")): row.get("items") for row in rows}
+        if reviewers != self._tally("reviewer"):
+            self._say(self._name, "counts its reviewers' items wrongly")
+        if len(self._images) != len(self._manifest["images"]):
+            self._say(self._name, "names a picture twice")
+
+    def _tally(self, key) -> dict:
+        rows = (row for row in self._manifest["lines"] if isinstance(row, dict))
+        return dict(Counter(str(row.get(key)) for row in rows))
+
+    def _check_pictures(self, scan, progress):
+        detectors = set(self._report.detectors)
+        for done, (name, row) in enumerate(self._images.items(), start=1):
+            if name in self._present:
+                try:
+                    detectors.update(self._check_picture(name, row, scan))
+                except DomainError as error:
+                    self._say(name, error.message.rstrip("."))
+            progress(done, len(self._images))
+        self._report.detectors = tuple(sorted(detectors))
+
+    def _check_picture(self, name, row, scan) -> tuple[str, ...]:
+        """Look for faces; return the detectors that looked."""
+        method, regions = _redaction(row, name)
+        found = scan(self._folder / name, regions)
+        if found.result == "faces":
+            where = ", ".join(_place(region) for region in found.regions)
+            self._say(name, f"shows an unredacted face: {where}")
+        elif found.result != "clear":
+            self._say(name, f"could not be checked: {found.error.rstrip('.')}")
+        elif found.detectors and "yunet" not in found.detectors:
+            self._say(name, "could not be checked: there is no face detector on this machine")
+        shown = hidden.still_shown(self._folder / name, regions, method) if regions else ()
+        if shown:
+            where = ", ".join(_place(region) for region in shown)
+            self._say(name, f"is said to be redacted but is not: {where}")
+        return found.detectors
+
+
+def _redaction(row, name):
+    """Return (method, regions) of a manifest's row of a picture."""
+    redaction = row.get("redaction")
+    if redaction is None:
+        return "", ()
+    try:
+        method = redaction["method"]
+        regions = tuple(Region.from_dict(values) for values in redaction["regions"])
+        if method not in hidden.MOST_CHANGE or not all(_is_sound(region) for region in regions):
+            raise ValueError
+    except (KeyError, TypeError, ValueError) as error:
+        raise DomainError(
+            "manifest_invalid", f"{name} has a redaction of no known form."
+        ) from error
+    return method, regions
+
+
+def _is_sound(region) -> bool:
+    sides = region.box_xyxy
+    return len(sides) == 4 and 0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1
+
+
+def _place(region) -> str:
+    sides = ", ".join(f"{side:.3f}" for side in region.box_xyxy)
+    return f"{region.source} {region.score:.2f} at ({sides})"
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,81 @@
+"""The files of a finished export, one by one or all in one archive, read in pieces."""
+
+import zipfile
+from pathlib import Path
+
+from django.conf import settings
+
+from hitlsite.errors import NotFound
+from training.models import ExportRun
+
+CHUNK_BYTES = 256 * 1024
+
+
+def folder_of(export):
+    """Return where a worker put an export.
+
+    Raises:
+        NotFound: it is not finished, gone, or an operator's command wrote it elsewhere.
+    """
+    is_here = export.directory and not export.directory.startswith("/")
+    folder = settings.EXPORT_DIR / export.directory
+    if export.state != ExportRun.State.DONE or not is_here or not folder.is_dir():
+        raise NotFound(f"There are no files of export {export.pk} here.")
+    return folder
+
+
+def archive_name(export):
+    return f"export_{export.name}.zip"
+
+
+def open_download(export, name):
+    """Return (chunks, size) of a file of an export, or of its archive with the pictures.
+
+    The size of the archive is not known before it is made: None.
+
+    Raises:
+        NotFound: the export has no such file.
+    """
+    folder = folder_of(export)
+    if name == archive_name(export):
+        return archive_chunks(folder, export.name), None
+    if name not in {row["name"] for row in export.files} or not (folder / name).is_file():
+        raise NotFound(f"There is no file {name[:80]!r} in export {export.pk}.")
+    return _chunks(folder / name), (folder / name).stat().st_size
+
+
+def _chunks(path):
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk
+
+
+class _Outlet:
+    """What a ZipFile writes to; ``taken`` hands on what has come together."""
+
+    def __init__(self):
+        self._parts = []
+
+    def write(self, part):
+        self._parts.append(bytes(part))
+        return len(part)
+
+    def flush(self):
+        """Do nothing; a ZipFile calls this."""
+
+    def taken(self):
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
+def archive_chunks(folder: Path, name: str):
+    """Yield a ZIP of a folder, uncompressed, all below one folder of its own."""
+    outlet = _Outlet()
+    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            inside = zipfile.ZipInfo.from_file(path, f"export_{name}/{path.relative_to(folder)}")
+            with archive.open(inside, "w", force_zip64=True) as member:
+                for chunk in _chunks(path):
+                    member.write(chunk)
+                    yield outlet.taken()
+    yield outlet.taken()

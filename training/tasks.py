@@ -1,0 +1,25 @@
+"""Background doors of training."""
+
+import logging
+
+from celery import shared_task
+
+from training.services import exports
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def run_export(export_id):
+    """Write one queued export, if no other worker has it."""
+    export = exports.run(export_id)
+    if export is not None:
+        logger.info("export %s is %s %s", export.pk, export.state, export.error_message)
+
+
+@shared_task
+def run_waiting_exports():
+    """Write exports whose message or worker was lost."""
+    taken = exports.run_waiting()
+    if taken:
+        logger.warning("%d exports had been waiting", taken)

@@ -1,0 +1,102 @@
+"""The export pages. Views parse, call one service or selector, and answer."""
+
+from functools import partial
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.decorators import login_required
+from django.core.handlers.asgi import ASGIRequest
+from django.db import transaction
+from django.http import StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from review.views.access import page, see_other
+from training import selectors, tasks
+from training.forms import ExportForm
+from training.services import export_downloads
+from training.services import exports as export_service
+
+RUNS_SHOWN = 50
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def exports(request):
+    """Show the exports, and queue another one."""
+    runs = selectors.export_runs(request.user)
+    form = ExportForm(request.POST or None, user=request.user, initial=_first_site(request.user))
+    if request.method == "POST" and form.is_valid():
+        site = form.cleaned_data["site"] or selectors.site_for(request.user)
+        with transaction.atomic():
+            run = export_service.start(
+                by=request.user,
+                site=site,
+                filters=form.filters(),
+                image_form=form.cleaned_data["image_form"],
+            )
+            transaction.on_commit(partial(tasks.run_export.delay, run.pk), robust=True)
+        return see_other("training:export", run.pk)
+    context = {
+        "form": form,
+        "runs": runs[:RUNS_SHOWN],
+        "readiness": selectors.readiness(request.user),
+    }
+    return page(request, "training/exports.html", context, status=422 if form.errors else 200)
+
+
+def _first_site(user):
+    return {"site": selectors.sites(user).first()}
+
+
+@never_cache
+@login_required
+@require_safe
+def export(request, pk):
+    """Show one export; htmx asks for the part that changes while it runs."""
+    run = selectors.export_run(request.user, pk)
+    context = {"run": run, **_downloads(run)}
+    if request.htmx and not request.htmx.boosted:
+        return render(request, "training/_run.html", context)
+    return page(request, "training/export.html", context)
+
+
+def _downloads(run):
+    if run.state != run.State.DONE or run.directory.startswith("/"):
+        return {"files": [], "archive": ""}
+    return {"files": run.files, "archive": export_downloads.archive_name(run)}
+
+
+@login_required
+@require_safe
+def export_file(request, pk, name):
+    """Stream one file of an export, or all of it as an archive."""
+    return download(request, request.user, pk, name)
+
+
+def download(request, user, pk, name):
+    """Answer a file of an export that ``user`` may see, as an attachment."""
+    run = selectors.export_run(user, pk)
+    chunks, size = export_downloads.open_download(run, name)
+    is_async = isinstance(request, ASGIRequest)
+    response = StreamingHttpResponse(
+        _without_blocking(chunks) if is_async else chunks, content_type=_content_type(name)
+    )
+    if size is not None:
+        response["Content-Length"] = str(size)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _content_type(name):
+    types = {"jsonl": "application/jsonl", "json": "application/json", "zip": "application/zip"}
+    return types[name.rpartition(".")[2]]
+
+
+async def _without_blocking(chunks):
+    """Read chunks in a thread: an event loop would otherwise wait, or take them all at once."""
+    following = sync_to_async(lambda: next(chunks, None))
+    while (chunk := await following()) is not None:
+        yield chunk
