@@ -168,7 +168,7 @@ def report(taken, plain_rates, choosing, *, is_whole):
         decoded = sum(row.segments.values_list("frames_decoded", flat=True))
         rates.append(seconds / decoded)
         stages = timings.stages
-        encoding = stages["encoding"] + stages["stills"]
+        encoding = stages["encoding"]
         known = timings.waiting + stages["inference"] + encoding
         other_shares.append((timings.total - known) / timings.total)
         encode_shares.append(encoding / timings.total)
@@ -185,7 +185,10 @@ def report(taken, plain_rates, choosing, *, is_whole):
         ("choosing it, once a session", f"{choosing:.1f} s with loading and export"),
         ("frames decoded / sampled / detected on", f"{decoded} / {sampled} / {detected}"),
         ("plain loop", f"{1e3 * statistics.median(plain_rates):.1f} ms a frame"),
-        ("ours, evidence and database included", f"{1e3 * statistics.median(rates):.2f} ms a frame"),
+        (
+            "ours, evidence and database included",
+            f"{1e3 * statistics.median(rates):.2f} ms a frame",
+        ),
         ("ratio by round", ", ".join(f"{value:.1f}" for value in ratios)),
         ("encoding of clips and stills", f"{100 * statistics.median(encode_shares):.1f} %"),
         (

@@ -1,6 +1,6 @@
 """What other parts ask about detection."""
 
-from detection.models import Camera, Deployment, Incident
+from detection.models import Deployment, Incident
 from detection.slots import OBJECT_DETECTOR
 
 
@@ -16,13 +16,9 @@ def open_incidents(user):
     return (
         Incident.objects.visible_to(user)
         .filter(state=Incident.State.OPEN)
-        .select_related("camera")
+        .select_related("camera__site")
         .order_by("-opened_at")
     )
-
-
-def cameras(user):
-    return Camera.objects.visible_to(user).order_by("name")
 
 
 def active_deployments(slot=OBJECT_DETECTOR):

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.http import Http404
 
+from hitlsite import sites
 from hitlsite.models import AuditDetail, AuditEntry, Job, Membership, Site
 
 
@@ -39,11 +40,29 @@ class MembershipInline(admin.TabularInline):
     extra = 0
     autocomplete_fields = ["user"]
 
+    def has_change_permission(self, request, obj=None):
+        return False
+
 
 @admin.register(Site)
 class SiteAdmin(VisibleAdmin):
+    """A site and its people; both are stored, and recorded, by a service."""
+
     list_display = ["name", "time_zone", "created_at"]
     inlines = [MembershipInline]
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def save_model(self, request, obj, form, change):
+        sites.save_site(obj, by=request.user)
+
+    def save_formset(self, request, form, formset, change):
+        added = formset.save(commit=False)
+        for membership in formset.deleted_objects:
+            sites.end_membership(membership, by=request.user)
+        for membership in added:
+            sites.add_membership(membership.site, membership.user, by=request.user)
 
 
 @admin.register(Job)

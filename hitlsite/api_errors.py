@@ -33,7 +33,9 @@ def exception_handler(error, context):
         fields = _fields(error.detail)
         return Response(_envelope(422, _first_message(fields), fields), status=422)
     if isinstance(error, Http404 | PermissionDenied):
-        error = exceptions.NotFound() if isinstance(error, Http404) else exceptions.PermissionDenied()
+        error = (
+            exceptions.NotFound() if isinstance(error, Http404) else exceptions.PermissionDenied()
+        )
     response = framework_handler(error, context)
     if response is None:
         return None

@@ -13,6 +13,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils import timezone
 
+from hitlsite.bounds import as_id
+from hitlsite.errors import Conflict, DomainError, NotFound
 from hitlsite.models import AuditDetail, AuditEntry, AuditHead
 
 GENESIS_SHA256 = "0" * 64
@@ -81,10 +83,28 @@ def record(action, subject, *, actor=None, site=None, detail=None, at=None):
     return entry
 
 
-def blank_detail(entry, *, at=None):
-    """Erase what an entry says about people; its place in the chain stays."""
-    AuditDetail.objects.filter(entry=entry).update(
-        salt="", content=None, blanked_at=at or timezone.now()
+@transaction.atomic
+def blank(sequence, *, reason, actor=None, at=None):
+    """Erase what an entry says about people; its place in the chain stays, and the act is recorded.
+
+    Returns the AuditEntry that records it.
+
+    Raises:
+        NotFound: there is no entry of this number.
+        Conflict: its details were erased before.
+        DomainError: there is no reason.
+    """
+    reason, at = reason.strip(), at or timezone.now()
+    if not reason:
+        raise DomainError("reason_missing", "Say why the details are erased.")
+    entry = AuditEntry.objects.filter(sequence=as_id(sequence)).first()
+    if entry is None:
+        raise NotFound(f"There is no audit entry {str(sequence)[:20]}.")
+    written = AuditDetail.objects.filter(entry=entry, blanked_at__isnull=True)
+    if not written.update(salt="", content=None, blanked_at=at):
+        raise Conflict(f"The details of entry {sequence} were erased before.")
+    return record(
+        "audit.blanked", entry, actor=actor, site=entry.site, detail={"reason": reason}, at=at
     )
 
 

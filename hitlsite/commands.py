@@ -2,6 +2,7 @@
 
 import json
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
@@ -17,13 +18,25 @@ class Command(BaseCommand):
         except DomainError as error:
             raise CommandError(error.message, returncode=2) from error
         except OperationalError as error:
-            raise CommandError(f"The database: {error}", returncode=2) from error
+            raise CommandError(_sentence_of(error), returncode=2) from error
 
     def progress(self, total, unit, **options):
         """Return a progress bar (tqdm); silent where standard error is not a terminal."""
         from tqdm import tqdm
 
         return tqdm(total=total, unit=unit, disable=None, dynamic_ncols=True, **options)
+
+
+def _sentence_of(error):
+    """Return what a person can do about an error of the database, in one line."""
+    reason = " ".join(str(error).split())
+    if "locked" not in reason:
+        return f"The database: {reason}"
+    seconds = settings.DATABASES["default"].get("OPTIONS", {}).get("timeout", 0)
+    return (
+        f"The database is locked: another process has been writing to it for {seconds:g} s. "
+        "Try again once it is done."
+    )
 
 
 def write_json(path, report):

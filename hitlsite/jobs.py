@@ -4,6 +4,7 @@ Every step is one conditional UPDATE whose row count says who won; nothing here 
 work is done. The functions take any model with the columns of ``Leased``.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -12,14 +13,26 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, close_old_connections, connection, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    close_old_connections,
+    connection,
+    transaction,
+)
 from django.db.models import F, Q
 from django.utils import timezone
 
 from hitlsite.errors import DomainError
 from hitlsite.models import Job, Leased
 
+logger = logging.getLogger(__name__)
+
 MAX_ATTEMPTS = 5
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(hours=1)
+KEPT_FINISHED = timedelta(days=1)
 
 
 class LeaseLost(Exception):
@@ -48,10 +61,12 @@ def enqueue(kind, key, *, site=None, parameters=None, created_by=None):
 
 
 def claimable(queryset, at=None):
-    """Narrow ``queryset`` to rows that a worker may take: queued, or held past their lease."""
+    """Narrow ``queryset`` to rows that a worker may take: queued and due, or past their lease."""
+    at = at or timezone.now()
+    is_due = Q(not_before__isnull=True) | Q(not_before__lte=at)
     return queryset.filter(
-        Q(state=Leased.State.QUEUED)
-        | Q(state=Leased.State.RUNNING, lease_expires_at__lt=at or timezone.now())
+        Q(is_due, state=Leased.State.QUEUED)
+        | Q(state=Leased.State.RUNNING, lease_expires_at__lt=at)
     )
 
 
@@ -59,14 +74,19 @@ def claim(queryset, pk, *, holder=None, seconds=None):
     """Take the row ``pk`` for this worker, or return None where somebody else has it."""
     now = timezone.now()
     holder = holder or new_holder()
-    won = claimable(queryset, now).filter(pk=pk).update(
-        state=Leased.State.RUNNING,
-        lease_holder=holder,
-        lease_expires_at=now + timedelta(seconds=seconds or settings.LEASE_SECONDS),
-        attempts=F("attempts") + 1,
-        started_at=now,
-        error_code="",
-        error_message="",
+    won = (
+        claimable(queryset, now)
+        .filter(pk=pk)
+        .update(
+            state=Leased.State.RUNNING,
+            lease_holder=holder,
+            lease_expires_at=now + timedelta(seconds=seconds or settings.LEASE_SECONDS),
+            attempts=F("attempts") + 1,
+            not_before=None,
+            started_at=now,
+            error_code="",
+            error_message="",
+        )
     )
     return queryset.get(pk=pk) if won else None
 
@@ -93,16 +113,53 @@ def finish(row, state=Leased.State.DONE, **columns):
 
 
 def release(row, *, error=None, retry=True):
-    """Give the row back after an error: queued again, or failed once its attempts are used up."""
+    """Give the row back after an error: queued for later, or failed once its attempts are used up.
+
+    Returns:
+        whether it has failed for good.
+    """
     again = retry and row.attempts < MAX_ATTEMPTS
     code, message = describe(error)
-    _held(row).update(
+    now = timezone.now()
+    released = _held(row).update(
         state=Leased.State.QUEUED if again else Leased.State.FAILED,
-        finished_at=None if again else timezone.now(),
+        not_before=now + wait_after(row.attempts) if again else None,
+        finished_at=None if again else now,
         lease_expires_at=None,
         error_code=code,
         error_message=message,
     )
+    return bool(released) and not again
+
+
+def wait_after(attempts):
+    """Return how long a row rests after so many attempts: twice as long each time, 1 h at most."""
+    return min(FIRST_WAIT * 2 ** min(attempts, 20), LONGEST_WAIT)
+
+
+def requeue(queryset):
+    """Let workers take waiting and failed rows at once, with every attempt before them.
+
+    Returns:
+        how many rows that were; what runs or is done stays as it is.
+    """
+    states = [Leased.State.QUEUED, Leased.State.FAILED]
+    return queryset.filter(state__in=states).update(
+        state=Leased.State.QUEUED,
+        attempts=0,
+        not_before=None,
+        lease_expires_at=None,
+        finished_at=None,
+        error_code="",
+        error_message="",
+    )
+
+
+def forget_finished(kind, at=None):
+    """Delete the jobs of a kind that ended more than a day ago; return how many that were."""
+    before = (at or timezone.now()) - KEPT_FINISHED
+    ended = [Leased.State.DONE, Leased.State.FAILED, Leased.State.CANCELLED]
+    return Job.objects.filter(kind=kind, state__in=ended, finished_at__lt=before).delete()[0]
 
 
 def describe(error):
@@ -129,7 +186,10 @@ def sweep(queryset):
 
 @contextmanager
 def kept_alive(row, *, seconds=None):
-    """Send heartbeats from a thread while a block does work that cannot do so itself."""
+    """Send heartbeats from a thread while a block does work that cannot do so itself.
+
+    A heartbeat that the database refuses is only missed: the next one may save the lease.
+    """
     seconds = seconds or settings.LEASE_SECONDS
     stop = threading.Event()
 
@@ -139,8 +199,10 @@ def kept_alive(row, *, seconds=None):
                 heartbeat(row, seconds=seconds)
             except LeaseLost:
                 return
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("a heartbeat of %s was missed: %s", row, error)
             finally:
-                connection.close()
+                connection.close()  # this thread's own
 
     thread = threading.Thread(target=beat, name=f"heartbeat-{row.pk}", daemon=True)
     thread.start()

@@ -8,8 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from hitlsite import audit
-from hitlsite.models import Membership
+from hitlsite import audit, sites
 
 REVIEWER, SUPERVISOR, ADMIN, DEVICE = "reviewer", "supervisor", "admin", "device"
 STAFF_ROLES = (REVIEWER, SUPERVISOR, ADMIN)
@@ -39,9 +38,7 @@ def grant_groups(apps, group_permissions):
         for name in wanted:
             app_label, codename = name.split(".")
             found.append(
-                permission_model.objects.get(
-                    content_type__app_label=app_label, codename=codename
-                )
+                permission_model.objects.get(content_type__app_label=app_label, codename=codename)
             )
         group.permissions.set(found)
 
@@ -49,7 +46,8 @@ def grant_groups(apps, group_permissions):
 def add_member(site, username, role, password):
     """Make a person with a role at a site; return (user, whether this call made it).
 
-    A person who exists keeps the password and is only added to the role and the site.
+    A person who exists keeps the password and is only added to the role and the site. Whatever
+    is granted is in the audit, to new people and to others.
     """
     user_model = get_user_model()
     with transaction.atomic():
@@ -59,8 +57,10 @@ def add_member(site, username, role, password):
         if is_new:
             user.set_password(password)
             user.save(update_fields=["password"])
-        user.groups.add(Group.objects.get(name=role))
-        Membership.objects.get_or_create(site=site, user=user)
-        if is_new:
-            audit.record("person.added", user, site=site, detail={"name": username, "role": role})
+            audit.record("person.added", user, site=site, detail={"name": username})
+        if not user.groups.filter(name=role).exists():
+            user.groups.add(Group.objects.get(name=role))
+            detail = {"name": username, "role": role}
+            audit.record("role.granted", user, site=site, detail=detail)
+        sites.add_membership(site, user)
     return user, is_new

@@ -69,14 +69,14 @@ def store_bytes(site_id, kind, content, *, suffix):
             finally:
                 scratch.unlink(missing_ok=True)
         else:
-            default_storage.save(name, ContentFile(content))
+            _save(name, ContentFile(content))
     return name, sha256, len(content)
 
 
 def _put(name, path):
     if not _is_local():
         with path.open("rb") as stream:
-            default_storage.save(name, File(stream))
+            _save(name, File(stream))
         return
     target = Path(default_storage.path(name))
     partial = target.with_name(f".{uuid.uuid4().hex}.partial")
@@ -90,6 +90,20 @@ def _put(name, path):
         raise disk_full(target.parent, error) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _save(name, content):
+    """Save under this very name.
+
+    A name is its content's: where another worker was faster, the same bytes lie there already, and
+    what a storage then kept under a name of its own choice is a copy that no row would ever name.
+    """
+    kept = default_storage.save(name, content)
+    if kept == name:
+        return
+    default_storage.delete(kept)
+    if not default_storage.exists(name):
+        raise RuntimeError(f"The storage takes no file under the name {name}.")
 
 
 def scratch_path(suffix=""):

@@ -1,7 +1,5 @@
 """Every address of the project."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
@@ -15,14 +13,8 @@ handler403 = "hitlsite.views.permission_denied"
 handler404 = "hitlsite.views.not_found"
 handler500 = "hitlsite.views.server_error"
 
-
 admin.site.site_header = admin.site.site_title = "Second Look"
 admin.site.site_url = "/"
-
-
-def _parts(*modules):
-    return [module for module in modules if find_spec(module)]
-
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
@@ -33,9 +25,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", ApiDocs.as_view(template_name="api_docs.html"), name="api_docs"),
-    *(
-        path("api/v1/", include(module))
-        for module in _parts("review.api.urls", "detection.api.urls", "training.api.urls")
-    ),
-    *(path("", include(module)) for module in _parts("review.urls", "training.urls")),
+    path("api/v1/", include("detection.api.urls")),
+    path("api/v1/", include("review.api.urls")),
+    path("api/v1/", include("training.api.urls")),
+    path("", include("review.urls")),
+    path("", include("training.urls")),
 ]

@@ -5,14 +5,13 @@ import logging
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.http import Http404
 from django.urls import reverse
 from django.utils.html import format_html
 
 from detection.models import Camera
 from hitlsite.admin import ReadOnlyAdmin
 from hitlsite.errors import DomainError
-from review import selectors
+from review import selectors, tasks
 from review.models import Decision, PrivacyScan, Redaction, TrainingItem
 from review.services import decisions, privacy
 from review.services.regions import MOST_NOTE_CHARACTERS
@@ -21,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 MOST_MESSAGES = 20
 WAITING = "confirmed, in force as soon as the redaction is verified"
+PREPARING = "redaction is being prepared, in place as soon as it is verified"
 
 
 class VerdictActionForm(ActionForm):
@@ -100,12 +100,6 @@ class TrainingItemAdmin(ReadOnlyAdmin):
         items = super().get_queryset(request)
         return items.select_related("camera", "incident").prefetch_related("incident__evidence")
 
-    def get_object(self, request, object_id, from_field=None):
-        found = super().get_object(request, object_id, from_field)
-        if found is None:
-            raise Http404("There is no such item.")
-        return found
-
     def get_list_display(self, request):
         @admin.display(description="")
         def thumbnail(item):
@@ -154,7 +148,8 @@ class TrainingItemAdmin(ReadOnlyAdmin):
     def redact(self, request, queryset):
         def act(item):
             privacy.apply_redaction(item, by=request.user)
-            return "redacted"
+            tasks.prepare_soon(item)
+            return PREPARING if item.is_being_redacted else "redacted"
 
         self._each(request, queryset, act)
 

@@ -1,10 +1,9 @@
 """What reviewers' forms send, parsed; what is allowed is decided by the services."""
 
-import json
-
 from django import forms
 
 from detection.models import Camera, Incident
+from hitlsite.bounds import read_json
 from hitlsite.errors import DomainError
 from review.models import Decision, Redaction, TrainingItem
 
@@ -79,9 +78,9 @@ class RegionsField(forms.CharField):
         if not text:
             return []
         try:
-            regions = json.loads(text)
+            regions = read_json(text)
         except ValueError as error:
-            raise forms.ValidationError("The drawn regions are not JSON.") from error
+            raise forms.ValidationError(f"The drawn regions are not JSON: {error}.") from error
         if not isinstance(regions, list) or not all(isinstance(part, dict) for part in regions):
             raise forms.ValidationError("The drawn regions are not a list of regions.")
         return regions

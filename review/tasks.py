@@ -1,12 +1,13 @@
 """Background doors of review."""
 
 import logging
+from functools import partial
 
 from celery import shared_task
 from django.db import transaction
 
 from detection.services import evidence
-from review.services import conversion, proposing, thumbnails
+from review.services import conversion, proposing, redactions, thumbnails
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +31,26 @@ def _ask_for_proposals():
         propose_redaction.apply_async((pk,), expires=PROPOSAL_EXPIRES_SECONDS)
 
 
+def prepare_soon(item):
+    """Wake a worker, once the change is committed, for an item that waits for a redaction.
+
+    Where no worker hears it, the next turn of the conversion task asks again.
+    """
+    if item.is_being_redacted:
+        wake = partial(propose_redaction.apply_async, (item.pk,), expires=PROPOSAL_EXPIRES_SECONDS)
+        transaction.on_commit(wake, robust=True)
+
+
 @shared_task
 def propose_redaction(item_id):
-    """Redact and verify the files of one item that waits for it."""
+    """Redact and verify the files of one item that waits for it, as it was asked for."""
     proposing.propose_waiting(item_id)
 
 
 @shared_task
 def purge_sealed_originals():
     """Destroy the originals behind redacted copies whose time is up, and their thumbnails."""
-    destroyed = evidence.purge_sealed()
+    destroyed = evidence.purge_sealed(is_needed=redactions.is_copy_needed)
     thumbnails.purge()
     if destroyed:
         logger.info("%d sealed originals were destroyed", destroyed)

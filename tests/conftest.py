@@ -6,6 +6,7 @@ skipped, and says why. Where everything has to be there (``.ci/run``), the varia
 failures.
 """
 
+import importlib
 import ipaddress
 import os
 import shutil
@@ -95,6 +96,28 @@ def _never_the_real_data():
 
     if settings.DATA_DIR == ROOT / "var":
         pytest.exit(f"The tests would write into {settings.DATA_DIR}.", returncode=3)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _groups_outlive_a_flush():
+    """Put back the groups, which a migration made, when a test that commits has emptied the tables.
+
+    Such a test must not ask for serialized_rollback: that empties the permissions for the next.
+    """
+    from django.apps import apps
+    from django.db.models.signals import post_migrate
+
+    from hitlsite import people
+
+    groups = importlib.import_module("training.migrations.0002_groups")
+
+    def grant(sender, **kwargs):
+        if sender.label == "training":
+            people.grant_groups(apps, groups.GROUP_PERMISSIONS)
+
+    post_migrate.connect(grant)
+    yield
+    post_migrate.disconnect(grant)
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from training.services import exports
 @admin.register(ExportRun)
 class ExportRunAdmin(ReadOnlyAdmin):
     list_display = ["id", "site", "state", "name", "item_count", "created_by", "created_at"]
-    list_filter = ["state", "site"]
+    # A plain filter would list the names of other sites.
+    list_filter = ["state", ("site", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["site", "created_by"]
     search_fields = ["name"]
 

@@ -2,15 +2,13 @@
 
 from functools import partial
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_required
-from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
-from django.http import StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from hitlsite.streaming import streamed
 from review.views.access import page, see_other
 from training import selectors, tasks
 from training.forms import ExportForm
@@ -63,8 +61,11 @@ def export(request, pk):
 
 
 def _downloads(run):
-    if run.state != run.State.DONE or run.directory.startswith("/"):
-        return {"files": [], "archive": ""}
+    if run.state != run.State.DONE:
+        return {}
+    elsewhere = export_downloads.whereabouts(run)
+    if elsewhere:
+        return {"elsewhere": elsewhere}
     return {"files": run.files, "archive": export_downloads.archive_name(run)}
 
 
@@ -79,10 +80,7 @@ def download(request, user, pk, name):
     """Answer a file of an export that ``user`` may see, as an attachment."""
     run = selectors.export_run(user, pk)
     chunks, size = export_downloads.open_download(run, name)
-    is_async = isinstance(request, ASGIRequest)
-    response = StreamingHttpResponse(
-        _without_blocking(chunks) if is_async else chunks, content_type=_content_type(name)
-    )
+    response = streamed(request, chunks, content_type=_content_type(name))
     if size is not None:
         response["Content-Length"] = str(size)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -93,10 +91,3 @@ def download(request, user, pk, name):
 def _content_type(name):
     types = {"jsonl": "application/jsonl", "json": "application/json", "zip": "application/zip"}
     return types[name.rpartition(".")[2]]
-
-
-async def _without_blocking(chunks):
-    """Read chunks in a thread: an event loop would otherwise wait, or take them all at once."""
-    following = sync_to_async(lambda: next(chunks, None))
-    while (chunk := await following()) is not None:
-        yield chunk

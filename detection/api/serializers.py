@@ -53,15 +53,3 @@ class UploadSerializer(serializers.Serializer):
     received_bytes = serializers.IntegerField(allow_null=True)
     captured_at = serializers.DateTimeField(help_text="the clock's offset added")
     created_at = serializers.DateTimeField()
-
-
-class RefusalDetailSerializer(serializers.Serializer):
-    code = serializers.CharField()
-    message = serializers.CharField()
-    fields = serializers.DictField(child=serializers.CharField())
-
-
-class RefusalSerializer(serializers.Serializer):
-    """What everything that goes wrong answers with."""
-
-    error = RefusalDetailSerializer()

@@ -11,29 +11,12 @@ from rest_framework.views import APIView
 
 from detection import tasks
 from detection.api.receiving import receive
-from detection.api.serializers import (
-    NewUploadSerializer,
-    RefusalSerializer,
-    UploadSerializer,
-)
+from detection.api.serializers import NewUploadSerializer, UploadSerializer
 from detection.services import uploads
+from hitlsite.api.serializers import refusals
 
-_REFUSALS = {
-    400: "The request is no multipart form.",
-    401: "There is no token, or it is revoked.",
-    403: "The token is not a device's.",
-    404: "The device has no such upload.",
-    409: "The client_id stands for other bytes.",
-    413: "Too many bytes, pixels or seconds.",
-    415: "Not a video or photo of a supported type, by its content; or no multipart form.",
-    422: "A field is wrong, or the file cannot be read.",
-    429: "Too many requests.",
-    507: "The server's disk is full.",
-}
-
-
-def _refusals(*statuses):
-    return {status: OpenApiResponse(RefusalSerializer, _REFUSALS[status]) for status in statuses}
+_NO_TOKEN = "There is no token, or it is revoked."
+_NO_DEVICE = "The token is not a device's."
 
 
 class PersonAtABrowser(SessionAuthentication):
@@ -69,13 +52,21 @@ class UploadsView(DeviceView):
             "The same upload again answers 200 with the same id: the same client_id and bytes, or "
             "bytes that this camera already has. Files past their limit are cut off unread."
         ),
-        tags=["uploads"],
         auth=[{"knoxApiToken": []}],
         request={"multipart/form-data": NewUploadSerializer},
         responses={
             201: OpenApiResponse(UploadSerializer, "Stored and queued."),
             200: OpenApiResponse(UploadSerializer, "It was there already."),
-            **_refusals(400, 401, 403, 409, 413, 415, 422, 429, 507),
+            **refusals(
+                s400="The request is no multipart form.",
+                s401=_NO_TOKEN,
+                s403=_NO_DEVICE,
+                s409="The client_id stands for other bytes.",
+                s413="Too many bytes, pixels or seconds.",
+                s415="Not a video or photo of a supported type, by its content; or no form.",
+                s422="A field is wrong, or the file cannot be read.",
+                s507="The server's disk is full.",
+            ),
         },
     )
     def post(self, request):
@@ -95,9 +86,11 @@ class UploadView(DeviceView):
     @extend_schema(
         operation_id="uploads_retrieve",
         summary="What became of an upload",
-        tags=["uploads"],
         auth=[{"knoxApiToken": []}],
-        responses={200: UploadSerializer, **_refusals(401, 403, 404, 429)},
+        responses={
+            200: UploadSerializer,
+            **refusals(s401=_NO_TOKEN, s403=_NO_DEVICE, s404="The device has no such upload."),
+        },
     )
     def get(self, request, upload_id):
         upload = uploads.find(request.user.device, upload_id)

@@ -83,9 +83,7 @@ class Rule(models.Model):
     position = models.PositiveSmallIntegerField(default=0)
     zones = models.JSONField(default=list, blank=True, help_text="names of this camera's zones")
     classes = models.JSONField(default=list, blank=True, help_text="empty: every class")
-    severity = models.CharField(
-        max_length=10, choices=Severity.choices, default=Severity.MEDIUM
-    )
+    severity = models.CharField(max_length=10, choices=Severity.choices, default=Severity.MEDIUM)
     active_hours = models.JSONField(null=True, blank=True)
     parameters = models.JSONField(default=dict, blank=True)
     is_enabled = models.BooleanField(default=True)

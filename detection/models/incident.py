@@ -30,7 +30,7 @@ class Incident(models.Model):
     footage = models.ForeignKey(Footage, on_delete=models.PROTECT, related_name="incidents")
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="incidents")
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="incidents")
-    key = models.CharField(max_length=120)
+    key = models.CharField(max_length=200)
     state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
     category = models.CharField(max_length=30, choices=Category.choices)
     severity = models.CharField(max_length=10, choices=Rule.Severity.choices)
@@ -146,8 +146,10 @@ class IncidentEvent(models.Model):
 class Evidence(models.Model):
     """A picture or a clip of an incident; ``path`` is what may be shown, redacted once it is.
 
-    While an original is kept beside its redacted copy (undo time, or a site's keeping time), it
-    is sealed: ``sealed_path`` and ``sealed_until``.
+    While what was shown before is kept beside its redacted copy (undo time, or a site's keeping
+    time), it is sealed: ``sealed_path``, ``sealed_sha256`` and ``sealed_until``. It is the
+    original, or an earlier redacted copy where the original is destroyed. A sealed file without
+    ``sealed_until`` is being destroyed and never shown again.
     """
 
     class Kind(models.TextChoices):
@@ -171,6 +173,7 @@ class Evidence(models.Model):
     )
     original_sha256 = models.CharField(max_length=64)
     sealed_path = models.CharField(max_length=300, blank=True)
+    sealed_sha256 = models.CharField(max_length=64, blank=True)
     sealed_until = models.DateTimeField(null=True, blank=True)
     original_destroyed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -200,3 +203,8 @@ class Evidence(models.Model):
     @property
     def is_clip(self):
         return self.kind == self.Kind.CLIP
+
+    @property
+    def is_sealed(self):
+        """Whether what was shown before is kept, and not being destroyed."""
+        return bool(self.sealed_path and self.sealed_until)

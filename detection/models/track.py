@@ -7,7 +7,7 @@ from detection.models.footage import Footage, OfFootageQuerySet, Segment
 
 
 class TrackLog(models.Model):
-    """One parquet file: at_seconds, track_id, class_name, score, x1, y1, x2, y2, source, deployment."""
+    """One parquet file; its columns are those that ``services.tracklogs`` writes."""
 
     footage = models.ForeignKey(Footage, on_delete=models.CASCADE, related_name="track_logs")
     segment = models.OneToOneField(Segment, on_delete=models.CASCADE, related_name="track_log")

@@ -14,7 +14,7 @@ from reprlib import Repr
 import yaml
 
 LONGEST_TEXT = 300_000
-LONGEST_NAME = 80
+LONGEST_NAME = 60  # as the columns of zones, rules and rule hits have it
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = LONGEST_NAME

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from detection.models import Camera, Rule, Zone
-from hitlsite import audit
+from hitlsite import audit, sites
 from hitlsite.errors import Conflict, DomainError, NotFound
 from hitlsite.models import Site
 
@@ -25,10 +25,10 @@ def find_site(name=""):
         if site is None:
             raise NotFound(f"There is no site named {name}.", code="site_unknown")
         return site
-    sites = list(Site.objects.all()[:2])
-    if len(sites) > 1:
+    found = list(Site.objects.all()[:2])
+    if len(found) > 1:
         raise DomainError("site_ambiguous", "There are several sites: say which with --site.")
-    return sites[0] if sites else Site.objects.create(name="Main")
+    return found[0] if found else sites.save_site(Site(name="Main"))
 
 
 def get_or_create_camera(site, name, **settings):
@@ -131,6 +131,11 @@ def session_configuration(camera):
         "detector": camera.detector,
         "time_zone": camera.site.time_zone,
     }
+
+
+def private_polygons(camera):
+    """Return the polygons of the camera's private zones as they are now."""
+    return list(camera.zones.filter(kind=Zone.Kind.PRIVATE).values_list("polygon", flat=True))
 
 
 def require_same_content(footage, sha256):

@@ -14,6 +14,9 @@ from detection.services import cameras, inference
 from hitlsite import audit, storage
 from hitlsite.errors import DomainError
 
+LONGEST_SESSION = 100
+LONGEST_LOCATION = 1000
+
 
 def register_watch(
     location,
@@ -29,22 +32,22 @@ def register_watch(
 ):
     """Make or find the camera, give it its configuration, and register the footage.
 
-    Everything that a person can get wrong is checked before anything is stored.
+    Everything that a person can get wrong is checked before anything is stored, and what is
+    refused after all (a session that holds another file) stores nothing.
     """
-    from detection.vision.video import open_source
-
     if fps is not None and not 0.2 <= fps <= 60:
         raise DomainError("fps_invalid", f"--fps must lie between 0.2 and 60, not {fps:g}.")
-    open_source(location).close()
+    values = _probe(location)
     known_classes = inference.class_names(detector or settings.DETECTOR)
     config = _read_config(config_path, known_classes) if config_path else None
     given = {"sampling_fps": fps, "detector": detector, "tracker": tracker}
     settled = {key: value for key, value in given.items() if value is not None}
-    site = cameras.find_site(site_name)
-    camera = cameras.get_or_create_camera(site, camera_name, **settled)
-    if config:
-        cameras.apply_config(camera, config)
-    return register_file(camera, location, session=session, holder=holder)
+    with transaction.atomic():
+        site = cameras.find_site(site_name)
+        camera = cameras.get_or_create_camera(site, camera_name, **settled)
+        if config:
+            cameras.apply_config(camera, config)
+        return create(camera, session or values["sha256"], values, holder=holder)
 
 
 def _read_config(path, known_classes):
@@ -67,6 +70,17 @@ def register_file(camera, location, *, session="", starts_at=None, holder=""):
     Raises:
         DomainError: the source is missing, empty or unreadable; or the session holds another.
     """
+    values = _probe(location)
+    if starts_at:
+        values["starts_at"] = starts_at
+    return create(camera, session or values["sha256"], values, holder=holder)
+
+
+def _probe(location):
+    """Open what lies at ``location`` and return what its row will hold.
+
+    A large file takes its time to hash, so this happens outside of any transaction.
+    """
     from detection.vision.video import open_source
 
     source = open_source(location)
@@ -80,15 +94,25 @@ def register_file(camera, location, *, session="", starts_at=None, holder=""):
             "width": source.width,
             "height": source.height,
             "duration_seconds": source.duration_seconds,
-            "starts_at": starts_at or timezone.now(),
+            "starts_at": timezone.now(),
         }
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"{Path(location).name}: it can no longer be read: {reason}."
+        raise DomainError("source_unreadable", message) from error
     finally:
         source.close()
-    return create(camera, session or sha256, values, holder=holder)
+    if len(values["location"]) > LONGEST_LOCATION:
+        message = f"{Path(location).name}: its path or address is too long to be kept."
+        raise DomainError("source_unreadable", message)
+    return values
 
 
 def create(camera, session, values, *, holder="", actor=None):
     """Store a footage row with its first segment; return the row that is already there instead."""
+    if len(session) > LONGEST_SESSION or not session.isprintable():
+        message = f"A session is named by at most {LONGEST_SESSION} printable characters."
+        raise DomainError("session_invalid", message)
     existing = Footage.objects.filter(camera=camera, session=session).first()
     if existing is None:
         try:

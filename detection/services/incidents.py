@@ -54,22 +54,28 @@ def apply(transition, *, segment, deployment, rules_by_name):
 
 
 def _store_hits(incident, hits, rules_by_name):
-    for position, hit in enumerate(hits, start=1):
-        RuleHit.objects.update_or_create(
+    rows = [
+        RuleHit(
             incident=incident,
             position=position,
-            defaults={
-                "rule": rules_by_name.get(hit.rule_name),
-                "rule_name": hit.rule_name,
-                "kind": hit.kind,
-                "zone": hit.zone,
-                "opened_at_seconds": hit.opened_at_seconds,
-                "closed_at_seconds": hit.closed_at_seconds,
-                "why": hit.why[:300],
-                "numbers": hit.numbers,
-                "parameters": hit.parameters,
-            },
+            rule=rules_by_name.get(hit.rule_name),
+            rule_name=hit.rule_name,
+            kind=hit.kind,
+            zone=hit.zone,
+            opened_at_seconds=hit.opened_at_seconds,
+            closed_at_seconds=hit.closed_at_seconds,
+            why=hit.why[:300],
+            numbers=hit.numbers,
+            parameters=hit.parameters,
         )
+        for position, hit in enumerate(hits, start=1)
+    ]
+    RuleHit.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["incident", "position"],
+        update_fields=["closed_at_seconds", "why", "numbers"],
+    )
 
 
 def _store_event(incident, transition):
@@ -101,40 +107,82 @@ def _wall_clock(footage, at_seconds):
 def store_still(incident, kind, still):
     """Store one picture as evidence of an incident; the file first, then the row."""
     site_id = incident.camera.site_id
-    path, sha256, size = storage.store_bytes(site_id, "frames", still.jpeg(), suffix=".jpg")
-    Evidence.objects.update_or_create(
+    stored = storage.store_bytes(site_id, "frames", still.jpeg(), suffix=".jpg")
+    _store_evidence(
+        stored,
         incident=incident,
         kind=kind,
-        defaults={
-            "at_seconds": still.at_seconds,
-            "path": path,
-            "sha256": sha256,
-            "original_sha256": sha256,
-            "byte_count": size,
-            "width": still.width,
-            "height": still.height,
-            "observations": [_as_json(seen) for seen in still.observations],
-        },
+        at_seconds=still.at_seconds,
+        width=still.width,
+        height=still.height,
+        observations=[_as_json(seen) for seen in still.observations],
     )
 
 
 def store_clip(incident, clip, observations):
     """Store a finished clip (a ClipFile) as evidence; ``observations`` are the tracks in view."""
     site_id = incident.camera.site_id
-    path, sha256, size = storage.store_file(site_id, "clips", clip.path, sha256=clip.sha256)
-    Evidence.objects.update_or_create(
+    stored = storage.store_file(site_id, "clips", clip.path, sha256=clip.sha256)
+    _store_evidence(
+        stored,
         incident=incident,
         kind=Evidence.Kind.CLIP,
-        defaults={
-            "at_seconds": clip.start_seconds,
-            "end_seconds": clip.end_seconds,
-            "path": path,
-            "sha256": sha256,
-            "original_sha256": sha256,
-            "byte_count": size,
-            "width": clip.width,
-            "height": clip.height,
-            "observations": observations,
+        at_seconds=clip.start_seconds,
+        end_seconds=clip.end_seconds,
+        width=clip.width,
+        height=clip.height,
+        observations=observations,
+    )
+
+
+def _store_evidence(stored, **columns):
+    path, sha256, byte_count = stored
+    row = Evidence(
+        path=path, sha256=sha256, original_sha256=sha256, byte_count=byte_count, **columns
+    )
+    Evidence.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["incident", "kind"],
+        update_fields=[
+            "path",
+            "sha256",
+            "original_sha256",
+            "byte_count",
+            "at_seconds",
+            "end_seconds",
+            "width",
+            "height",
+            "observations",
+        ],
+    )
+
+
+def close_unfinished(incident, at_seconds):
+    """Close an incident whose footage broke off at a time; a closed one stays as it is."""
+    closed_at_seconds = max(incident.opened_at_seconds, at_seconds)
+    won = Incident.objects.filter(pk=incident.pk, state=Incident.State.OPEN).update(
+        state=Incident.State.CLOSED,
+        close_reason="source_ended",
+        closed_at_seconds=closed_at_seconds,
+        closed_at=_wall_clock(incident.footage, closed_at_seconds),
+    )
+    if not won:
+        return
+    hits = list(incident.rule_hits.all())
+    incident.rule_hits.filter(closed_at_seconds__isnull=True).update(
+        closed_at_seconds=closed_at_seconds
+    )
+    IncidentEvent.objects.create(
+        incident=incident,
+        position=incident.events.count() + 1,
+        kind=IncidentEvent.Kind.CLOSED,
+        at_seconds=closed_at_seconds,
+        snapshot={
+            "rules": [hit.rule_name for hit in hits],
+            "why": [hit.why for hit in hits],
+            "track_ids": incident.track_ids,
+            "close_reason": "source_ended",
         },
     )
 
@@ -154,5 +202,3 @@ def _as_json(seen):
         "score": round(float(seen.score), 4),
         "box_xyxy": [round(float(edge), 5) for edge in seen.box_xyxy],
     }
-
-

@@ -47,7 +47,7 @@ def load(spec, *, pinned=None, frames=(), shape=None, classes=()):
     """
     from detection.vision.backends import load_detector
 
-    key = (spec, shape, tuple(sorted((pinned or {}).items())), str(settings.MODEL_DIR))
+    key = _key(spec, shape, pinned or {})
     with _lock:
         if key in _kept and (pinned or not len(frames)):
             _kept.move_to_end(key)
@@ -63,12 +63,16 @@ def load(spec, *, pinned=None, frames=(), shape=None, classes=()):
     )
     if detector.backend == "motion":
         return detector
-    served = (spec, shape, tuple(sorted(detector.choice["served"].items())), str(settings.MODEL_DIR))
+    served = _key(spec, shape, detector.choice["served"])
     with _lock:
         _kept[key] = _kept[served] = detector
         while len(_kept) > KEPT_DETECTORS:
             _kept.popitem(last=False)
     return detector
+
+
+def _key(spec, shape, form):
+    return spec, shape, tuple(sorted(form.items())), str(settings.MODEL_DIR)
 
 
 def person_detector():
@@ -111,12 +115,6 @@ def sample_frames(location, count):
     finally:
         source.close()
     return frames
-
-
-def forget_detectors():
-    """Drop every detector of this process, so that the next call looks at the weights again."""
-    with _lock:
-        _kept.clear()
 
 
 def spec_of(wanted):

@@ -10,13 +10,13 @@ import time
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from detection import checkpoints
 from detection.models import Evidence, Footage, Incident, Segment
+from detection.services import cameras, failures, incidents, inference, tracklogs
 from detection.services import footage as footage_service
-from detection.services import incidents, inference, tracklogs
 from detection.services.sessions import CameraSession
 from hitlsite import audit, jobs
 
@@ -46,12 +46,13 @@ class Observer:
 class Timings:
     """Seconds spent in one session, by what they were spent on.
 
-    ``waiting`` is time without a decoded frame at hand; ``stages`` are those of the tracking
-    pipeline, and ``encoding`` of clips and ``stills``.
+    ``waiting`` is time without a decoded frame at hand, ``stills`` that of encoding pictures;
+    ``stages`` are those of the tracking pipeline, and ``encoding`` of clips and stills.
     """
 
     total: float = 0.0
     waiting: float = 0.0
+    stills: float = 0.0
     storing: float = 0.0
     stages: dict = field(default_factory=dict)
 
@@ -63,18 +64,26 @@ def waiting_segments():
 
 
 def sweep():
-    """Queue again the segments whose worker was lost."""
-    return jobs.sweep(Segment.objects.all())
+    """Queue again the segments whose worker was lost, and settle those that failed for good."""
+    swept = jobs.sweep(Segment.objects.all())
+    failures.settle_failed()
+    return swept
 
 
 def ingest_segment(segment_id, *, observer=None):
     """Claim one segment and ingest it in a session of its own.
+
+    A stream goes on from segment to segment in the same session until it ends: opening it anew
+    each time would lose what it shows in the meantime.
 
     Returns:
         the next segment's id, or None: the source has ended, or somebody else has the segment.
     """
     segment = jobs.claim(Segment.objects.select_related("footage__camera"), segment_id)
     if segment is None:
+        return None
+    if segment.footage.kind == Footage.Kind.STREAM:
+        _ingest_on(segment, observer)
         return None
     worker = Ingestion(segment, observer=observer)
     try:
@@ -90,8 +99,11 @@ def ingest_footage(footage, *, observer=None, holder=""):
     None means that there was nothing to do: it is all ingested, or another live worker has it.
     """
     segment = _take_next(footage, holder or jobs.new_holder())
-    if segment is None:
-        return None
+    return None if segment is None else _ingest_on(segment, observer)
+
+
+def _ingest_on(segment, observer):
+    """Ingest from a claimed segment to the source's end in one session; return the Ingestion."""
     worker = Ingestion(segment, observer=observer)
     try:
         while segment is not None:
@@ -102,15 +114,18 @@ def ingest_footage(footage, *, observer=None, holder=""):
 
 
 def _take_next(footage, holder):
-    """Return the open segment of a footage, claimed by ``holder``."""
+    """Return the open segment of a footage, claimed by ``holder``, failed or waiting as it may be.
+
+    Somebody asks for it by name, so it does not wait for the end of a back-off.
+    """
     segments = Segment.objects.select_related("footage__camera").filter(footage=footage)
     segment = segments.exclude(state=Segment.State.DONE).first()
     if segment is None or segment.lease_holder == holder:
         return segment
-    if segment.state == Segment.State.FAILED or jobs.is_dead(segment.lease_holder):
-        Segment.objects.filter(pk=segment.pk, lease_holder=segment.lease_holder).update(
-            state=Segment.State.QUEUED
-        )
+    found = Segment.objects.filter(pk=segment.pk, lease_holder=segment.lease_holder)
+    if jobs.is_dead(segment.lease_holder):
+        found.filter(state=Segment.State.RUNNING).update(state=Segment.State.QUEUED)
+    jobs.requeue(found)
     return jobs.claim(segments, segment.pk, holder=holder)
 
 
@@ -143,8 +158,16 @@ class Ingestion:
         except jobs.LeaseLost:
             raise
         except BaseException as error:
-            jobs.release(self.segment, error=error)
+            self._give_back(error)
             raise
+
+    def _give_back(self, error):
+        try:
+            if jobs.release(self.segment, error=error):
+                failures.settle(self.segment.pk)
+        except DatabaseError:
+            # The error itself must be heard of; the lease ends and the sweeper does the rest.
+            logger.exception("%s could not be given back", self.segment)
 
     def close(self):
         if self.session is not None:
@@ -160,10 +183,14 @@ class Ingestion:
         self.session = CameraSession(footage, detector)
         if self.segment.checkpoint:
             self.session.restore(checkpoints.decode(self.segment.checkpoint))
+            live = [key for key, *_ in self.session.engine.live_incidents()]
+            if failures.is_settled(footage, live):
+                self.session.end_incidents()
         self._frames = self.session.frames()
 
     def _run_segment(self, keep_next):
         started = time.monotonic()
+        self.session.blacken(cameras.private_polygons(self.segment.footage.camera))
         self._counted = self._session_counts()
         next_beat = started + settings.LEASE_SECONDS / 3
         for frame in self._frames_of_segment():
@@ -182,8 +209,7 @@ class Ingestion:
         self.timings.total += time.monotonic() - started
         self.timings.stages = {
             **self.session.pipeline.timings,
-            "encoding": self.session.recorder.encode_seconds,
-            "stills": self.session.stills.encode_seconds,
+            "encoding": self.session.recorder.encode_seconds + self.timings.stills,
         }
         return following
 
@@ -237,13 +263,17 @@ class Ingestion:
         )
         if transition.kind == "opened":
             still = self.session.stills.peek(key, Evidence.Kind.FRAME_OPEN)
-            incidents.store_still(incident, Evidence.Kind.FRAME_OPEN, still)
+            self._store_still(incident, Evidence.Kind.FRAME_OPEN, still)
         elif transition.kind == "closed":
             for kind, still in self.session.stills.pop(key).items():
-                incidents.store_still(incident, kind, still)
+                self._store_still(incident, kind, still)
             if not self.session.is_recording(key):
                 self._complete_unless_clip_follows(incident)
         return incident
+
+    def _store_still(self, incident, kind, still):
+        incidents.store_still(incident, kind, still)
+        self.timings.stills += still.encode_seconds
 
     def _complete_unless_clip_follows(self, incident):
         if incident.evidence.filter(kind=Evidence.Kind.CLIP).exists():
@@ -253,6 +283,10 @@ class Ingestion:
         incident = Incident.objects.select_related("camera").get(
             footage=self.segment.footage, key=clip.key
         )
+        if incident.evidence_complete_at:
+            # Completed without it when the footage failed; people may have redacted it since.
+            clip.path.unlink(missing_ok=True)
+            return
         seen = self.session.rows.between(clip.start_seconds, clip.end_seconds)
         incidents.store_clip(incident, clip, seen)
         if not incident.is_open:
@@ -273,10 +307,9 @@ class Ingestion:
             if has_ended:
                 self._end_footage()
             else:
+                self._complete_what_got_no_clip()
                 following = self._append_segment(keep_next)
-            jobs.finish(
-                segment, checkpoint=None, checkpoint_seconds=None, **self._segment_counts()
-            )
+            jobs.finish(segment, checkpoint=None, checkpoint_seconds=None, **self._segment_counts())
         counts = self._segment_counts()
         self.counts = {name: self.counts[name] + counts[name] for name in counts}
         self.timings.storing += time.monotonic() - started
@@ -284,12 +317,22 @@ class Ingestion:
         self.segment = following or segment
         return following
 
+    def _complete_what_got_no_clip(self):
+        """Complete closed incidents whose clip a stream no longer gave after it broke off."""
+        for incident in self.segment.footage.incidents.filter(
+            state=Incident.State.CLOSED, evidence_complete_at__isnull=True
+        ):
+            if not self.session.is_recording(incident.key):
+                incidents.mark_complete(incident)
+
     def _append_segment(self, keep_next):
         segment = self.segment
+        # A stream that was away for an hour needs no sixty empty segments.
+        empty = (self._pushed_back.at_seconds - segment.end_seconds) // settings.SEGMENT_SECONDS
         following = footage_service.add_segment(
             segment.footage,
             segment.position + 1,
-            segment.end_seconds,
+            segment.end_seconds + empty * settings.SEGMENT_SECONDS,
             holder=segment.lease_holder if keep_next else "",
         )
         following.checkpoint = checkpoints.encode(self.session.state())

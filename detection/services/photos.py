@@ -63,15 +63,6 @@ def detect_queued(photo_id):
         raise
 
 
-def detect(photo):
-    """Detect on a photo now and return the PhotoDetection rows; once done it stays as it is."""
-    if photo.detected_at:
-        return list(photo.detections.all())
-    seen = _look_at(photo)
-    with transaction.atomic():
-        return _store(photo, seen)
-
-
 def _look_at(photo):
     """Return the unsaved detections; none of a camera that only compares a picture with earlier."""
     detector = inference.load(inference.spec_of(photo.camera.detector))

@@ -10,7 +10,9 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.utils import timezone
 
+from detection.models import Footage
 from detection.services import sources
 from detection.services.tracklogs import TrackRows
 
@@ -55,7 +57,7 @@ class CameraSession:
         fps = told["sampling_fps"]
         if self.source.average_fps:
             fps = min(fps, self.source.average_fps)
-        private = [zone.polygon for zone in config.zones if zone.kind == "private"]
+        self._private = [zone.polygon for zone in config.zones if zone.kind == "private"]
         size = (self.source.width, self.source.height)
         tracker = make_tracker(
             told["tracker"], sampling_fps=fps, lost_seconds=told["lost_seconds"], frame_size=size
@@ -64,10 +66,10 @@ class CameraSession:
         self.pipeline = TrackingPipeline(detector, tracker, gate)
         self.engine = _engine(footage, config, fps, size)
         self.recorder = EvidenceRecorder(
-            settings.SCRATCH_DIR, width=size[0], height=size[1], private_polygons=private
+            settings.SCRATCH_DIR, width=size[0], height=size[1], private_polygons=self._private
         )
-        self.stills = StillKeeper(private_polygons=private)
-        self.sampler = Sampler(fps)
+        self.stills = StillKeeper(private_polygons=self._private)
+        self.sampler, self._ahead = Sampler(fps), Sampler(fps)
         self.rows = TrackRows()
         self.frames_decoded = self.frames_sampled = 0
         self.last_seconds = None
@@ -77,6 +79,13 @@ class CameraSession:
     def damage(self):
         return self.source.damage
 
+    def blacken(self, polygons):
+        """Blacken these polygons too from now on: the camera's private zones may have grown."""
+        added = [tuple(tuple(point) for point in polygon) for polygon in polygons]
+        private = list(dict.fromkeys([*self._private, *added]))
+        self.recorder.blacken(private)
+        self.stills.blacken(private)
+
     def frames(self):
         """Yield the frames that still have to be stepped through, decoded ahead in a thread.
 
@@ -85,11 +94,36 @@ class CameraSession:
         """
         from detection.vision.video import prefetch
 
+        if self.footage.kind == Footage.Kind.STREAM:
+            yield from self._live_frames(prefetch(self.source.frames()))
+            return
         start = self.recorder.resume_from_seconds() if self._restored_at is not None else None
-        for frame in prefetch(self.source.frames(start or 0.0)):
+        for frame in prefetch(self.source.frames(start or 0.0), prepare=self._prepare):
             if self._restored_at is not None and frame.at_seconds <= self._restored_at:
                 self.recorder.add(frame)
                 continue
+            yield frame
+
+    def _prepare(self, frame):
+        """Reduce a frame that will be sampled, in the thread that decodes ahead."""
+        if self.pipeline.gate is not None and self._ahead.wants(frame.at_seconds):
+            self.pipeline.gate.look_ahead(frame)
+
+    def _live_frames(self, frames):
+        """Yield a stream's frames on the session's clock, as each connection counts from 0 anew.
+
+        The session's second 0 is ``starts_at``; what the camera showed between two connections
+        is lost, and the clock says so.
+        """
+        shift = None
+        for frame in frames:
+            if shift is None:
+                now = (timezone.now() - self.footage.starts_at).total_seconds()
+                earliest = 0.0
+                if self._restored_at is not None:
+                    earliest = self._restored_at + 1 / (self.source.average_fps or 25.0)
+                shift = max(now, earliest) - frame.at_seconds
+            frame.at_seconds += shift
             yield frame
 
     def step(self, frame):
@@ -114,6 +148,11 @@ class CameraSession:
         transitions = self.engine.finish(at_seconds)
         self._tell_recorder(transitions)
         return Step(at_seconds, tuple(transitions), tuple(self.recorder.flush()))
+
+    def end_incidents(self):
+        """Forget the open incidents, which were closed without us; what still holds opens anew."""
+        for transition in self.engine.finish(self.last_seconds):
+            self.stills.pop(transition.incident.key)
 
     def is_recording(self, key):
         return key in self.recorder.state()["clips"]

@@ -71,7 +71,9 @@ class TrackRows:
             {
                 "at_seconds": rows[:, 0],
                 "track_id": rows[:, 1].astype(np.int64),
-                "class_name": pa.array(names[rows[:, 2].astype(int)], pa.string()).dictionary_encode(),
+                "class_name": pa.array(
+                    names[rows[:, 2].astype(int)], pa.string()
+                ).dictionary_encode(),
                 "score": rows[:, 3].astype(np.float32),
                 **{
                     column: rows[:, 4 + place].astype(np.float32)

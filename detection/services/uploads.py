@@ -10,13 +10,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
 from detection.models import Camera, Device, Footage, Photo, Segment
+from detection.services import cameras, failures, photos
 from detection.services import footage as footage_service
-from detection.services import photos
 from hitlsite import audit, storage
+from hitlsite.bounds import as_id
 from hitlsite.errors import Conflict, DomainError, Forbidden, NotFound
 from hitlsite.models import Job
 
@@ -26,7 +28,6 @@ QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 STATES = (QUEUED, RUNNING, DONE, FAILED)
 EARLIEST_CAPTURE = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST_AHEAD = timedelta(days=1)
-LARGEST_ID = 2**63 - 1
 _SUFFIXES = {
     "video/mp4": ".mp4",
     "video/quicktime": ".mov",
@@ -75,6 +76,8 @@ class Upload:
 def receive(device, received, *, kind, client_id, captured_at=None, clock_offset_seconds=0.0):
     """Store an upload and queue it; return (Upload, whether this call made it).
 
+    What failed before is tried again when it is sent again.
+
     Args:
         captured_at: aware time by the device's clock. A photo's EXIF time comes before it; without
             either it is now.
@@ -87,7 +90,7 @@ def receive(device, received, *, kind, client_id, captured_at=None, clock_offset
     check_size(received.name, kind, received.byte_count)
     earlier = _earlier(device, kind, client_id, received.sha256)
     if earlier:
-        return earlier, False
+        return _tried_again(device, received, earlier), False
     take = _take_photo if kind == PHOTO else _take_video
     values = take(device.camera, received)
     told = _capture_columns(device.camera, values, captured_at, clock_offset_seconds)
@@ -121,14 +124,13 @@ def too_large(name, limit):
 
 def find(device, upload_id):
     """Return an upload of the device's camera by its id, or raise NotFound."""
-    letter, digits = upload_id[:1], upload_id[1:21]
-    is_id = digits.isascii() and digits.isdigit() and int(digits) <= LARGEST_ID
-    if is_id and letter == "v":
-        row = _taken_footage(device.camera_id).filter(pk=int(digits)).first()
+    letter, pk = upload_id[:1], as_id(upload_id[1:])
+    if letter == "v":
+        row = _taken_footage(device.camera_id).filter(pk=pk).first()
         if row:
             return of_footage(row)
-    if is_id and letter == "p":
-        row = Photo.objects.filter(camera=device.camera_id, pk=int(digits)).first()
+    if letter == "p":
+        row = Photo.objects.filter(camera=device.camera_id, pk=pk).first()
         if row:
             return of_photo(row)
     raise NotFound(f"There is no upload {upload_id[:20]}.")
@@ -213,6 +215,22 @@ def _earlier(device, kind, client_id, sha256):
     return of_footage(same) if kind == VIDEO else of_photo(same)
 
 
+@transaction.atomic
+def _tried_again(device, received, upload):
+    """Return the upload, queued again if it had failed; a file that was lost is put back."""
+    if upload.state != FAILED:
+        return upload
+    if upload.kind == PHOTO:
+        photo = Photo.objects.select_related("camera__site", "device").get(pk=upload.row_id)
+        photos.enqueue(photo, received_bytes=received.byte_count)
+        return of_photo(photo)
+    row = Footage.objects.select_related("camera__site").get(pk=upload.row_id)
+    if row.kind == Footage.Kind.UPLOAD and not default_storage.exists(row.location):
+        _take_video(row.camera, received)
+    failures.requeue(row, by=device.user)
+    return of_footage(row)
+
+
 def _take_video(camera, received):
     """Check a video and move it into storage; return what its row will hold."""
     from detection.vision.probe import probe_upload
@@ -249,12 +267,10 @@ def _take_photo(camera, received):
     limits = {"name": received.name, "max_pixels": settings.UPLOAD_MAX_PHOTO_PIXELS}
     probe = probe_upload(received.path, PHOTO, **limits)
     suffix = ".png" if probe.mime == "image/png" else ".jpg"
-    private = camera.zones.filter(kind="private").values_list("polygon", flat=True)
+    private = cameras.private_polygons(camera)
     stripped = storage.scratch_path(suffix)
     try:
-        width, height = strip_photo(
-            received.path, stripped, private_polygons=list(private), **limits
-        )
+        width, height = strip_photo(received.path, stripped, private_polygons=private, **limits)
         path, sha256, _ = storage.store_file(camera.site_id, "photos", stripped)
     finally:
         stripped.unlink(missing_ok=True)

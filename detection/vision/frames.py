@@ -23,13 +23,23 @@ class SourceFrame:
         width, height: pixels, upright.
     """
 
-    __slots__ = ("_image", "_picture", "_quarter_turns", "at_seconds", "height", "index", "width")
+    __slots__ = (
+        "_image",
+        "_picture",
+        "_quarter_turns",
+        "_small",
+        "at_seconds",
+        "height",
+        "index",
+        "width",
+    )
 
     def __init__(self, index, at_seconds, *, picture=None, image=None):
         self.index = index
         self.at_seconds = at_seconds
         self._picture = picture
         self._image = image
+        self._small = None
         self._quarter_turns = 0
         if picture is None:
             self.height, self.width = image.shape[:2]
@@ -56,8 +66,13 @@ class SourceFrame:
         """Return luma as (h, w) uint8, reduced by a whole factor to at most ``width`` columns.
 
         A whole factor keeps the area average cheap; up to factor - 1 rows and columns are cut off
-        at the right and at the bottom.
+        at the right and at the bottom. Kept for the next caller who asks for the same width.
         """
+        if self._small is None or self._small[0] != width:
+            self._small = (width, self._reduced_luma(width))
+        return self._small[1]
+
+    def _reduced_luma(self, width):
         luma = self._luma()
         factor = max(1, -(-self.width // width))
         rows, columns = luma.shape[0] // factor, luma.shape[1] // factor

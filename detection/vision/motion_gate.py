@@ -81,6 +81,10 @@ class MotionGate:
             self._reference, self._detected_seconds = grey, frame.at_seconds
         return needs
 
+    def look_ahead(self, frame):
+        """Compute what ``needs_detection`` will want of a frame; safe in another thread."""
+        frame.small_gray(GRID_WIDTH)
+
     def note_detection(self, frame):
         """Learn that the detector looked at ``frame`` though the gate did not ask for it."""
         self._reference = frame.small_gray(GRID_WIDTH)
@@ -182,7 +186,9 @@ class MotionGate:
 def _change(grey, reference):
     """Return |difference| as float32 after taking out a change of light common to the frame."""
     change = cv2.subtract(grey, reference, dtype=cv2.CV_32F)
-    light = np.median(change.ravel()[::PIXELS_PER_LIGHT_SAMPLE])
+    samples = change.ravel()[::PIXELS_PER_LIGHT_SAMPLE]
+    middle = len(samples) // 2
+    light = np.partition(samples, middle)[middle]
     return cv2.absdiff(change, (float(light), 0.0, 0.0, 0.0))
 
 

@@ -108,6 +108,10 @@ class EvidenceRecorder:
         self._last_seconds = None
         self._resume_seconds = None
 
+    def blacken(self, private_polygons):
+        """Blacken these polygons from now on, in place of those before."""
+        self._mask = private_mask(self.width, self.height, private_polygons)
+
     def add(self, frame):
         """Take the next decoded frame; costs next to nothing while no clip is open."""
         at_seconds = self._last_seconds = frame.at_seconds

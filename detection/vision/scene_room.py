@@ -10,15 +10,15 @@ import numpy as np
 # the top of the picture: a camera under the ceiling, looking slightly down.
 WALL_ENDS = 0.47
 STAFF_AREA = ((0.66, 0.62), (0.85, 0.62), (1.025, 0.93), (0.74, 0.93))
-WAITING_SPOT = (0.455, 0.83)
+WAITING_AREA = ((0.37, 0.735), (0.54, 0.735), (0.565, 0.955), (0.345, 0.955))
 DOORS = (0.035, 0.08, 0.215, WALL_ENDS)
 STAFF_DOOR = (0.645, 0.09, 0.755, WALL_ENDS)
-SCREEN = (0.232, 0.085, 0.385, 0.255)
+SCREEN = (0.245, 0.085, 0.397, 0.255)
 
 WALL_BGR = (186, 194, 197)
 FLOOR_BGR = (146, 154, 158)
 YELLOW_BGR = (52, 178, 226)
-RING_BGR = (150, 104, 60)
+FRAME_BGR = (150, 104, 60)
 TILE_PX = 100
 TILES = 16
 
@@ -180,7 +180,7 @@ def _draw_floor(canvas, random):
     )
     canvas[top:] = floor[top:]
     _draw_staff_area(canvas)
-    _draw_waiting_spot(canvas)
+    _draw_waiting_area(canvas)
     _reflect(canvas, wall, top)
     canvas[top : top + 8] *= 0.72
 
@@ -216,13 +216,15 @@ def _draw_staff_area(canvas):
     _paint(canvas, edge, YELLOW_BGR, 0.85)
 
 
-def _draw_waiting_spot(canvas):
-    """Paint the ring on which visitors are asked to wait."""
-    ring = np.zeros(canvas.shape[:2], np.uint8)
-    centre = tuple(int(v) for v in _points(canvas, [WAITING_SPOT])[0])
-    axes = round(0.080 * canvas.shape[1]), round(0.052 * canvas.shape[0])
-    cv2.ellipse(ring, centre, axes, 0, 0, 360, 255, 12, cv2.LINE_AA)
-    _paint(canvas, ring, RING_BGR, 0.7)
+def _draw_waiting_area(canvas):
+    """Paint the frame in which visitors are asked to wait.
+
+    It has corners on purpose: detectors take an ellipse under somebody's feet for a surfboard.
+    """
+    frame = np.zeros(canvas.shape[:2], np.uint8)
+    corners = _points(canvas, WAITING_AREA).astype(np.int32)
+    cv2.polylines(frame, [corners], True, 255, 10, cv2.LINE_AA)
+    _paint(canvas, frame, FRAME_BGR, 0.6)
 
 
 def _reflect(canvas, wall, top):

@@ -1,6 +1,6 @@
 """A film of a lobby, rendered on the spot, so that the product shows itself without a camera.
 
-Three visitors come in one after another, wait on the ring for 8, 14 and 20 seconds and go; the
+Three visitors come in one after another, wait in a frame for 8, 14 and 20 seconds and go; the
 first and the last stop on their way out in the marked area before the staff door. What happened
 is returned beside the film, so that a test can hold the incidents against it.
 """

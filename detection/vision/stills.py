@@ -21,21 +21,22 @@ class Still:
         at_seconds: presentation time on the source's clock.
         observations: every track visible then.
         width, height: in pixels.
+        encode_seconds: what making the JPEG took; 0 until then.
     """
 
-    def __init__(self, at_seconds, observations, width, height, *, image=None, jpeg=None, encoded=None):
+    def __init__(self, at_seconds, observations, size, *, image=None, jpeg=None):
         self.at_seconds = at_seconds
         self.observations = tuple(observations)
-        self.width, self.height = width, height
+        self.width, self.height = size
+        self.encode_seconds = 0.0
         self._image, self._jpeg = image, jpeg
-        self._encoded = encoded or (lambda seconds: None)
 
     def jpeg(self):
         """Return the picture as JPEG bytes; encoded once."""
         if self._jpeg is None:
             started = time.perf_counter()
             self._jpeg, self._image = encode_jpeg(self._image), None
-            self._encoded(time.perf_counter() - started)
+            self.encode_seconds = time.perf_counter() - started
         return self._jpeg
 
     def state(self):
@@ -55,7 +56,7 @@ class Still:
             Observation(at, track_id, name, score, tuple(box))
             for at, track_id, name, score, box in state["observations"]
         ]
-        return cls(state["at_seconds"], seen, *state["size"], jpeg=state["jpeg"].tobytes())
+        return cls(state["at_seconds"], seen, state["size"], jpeg=state["jpeg"].tobytes())
 
 
 class StillKeeper:
@@ -63,16 +64,16 @@ class StillKeeper:
 
     Args:
         private_polygons: polygons of (x, y) in 0..1, blackened in every picture.
-
-    Attributes:
-        encode_seconds: time spent on JPEG so far.
     """
 
     def __init__(self, *, private_polygons=()):
-        self.encode_seconds = 0.0
         self._polygons = private_polygons
         self._mask = None
         self._kept = {}
+
+    def blacken(self, private_polygons):
+        """Blacken these polygons from now on, in place of those before."""
+        self._polygons, self._mask = private_polygons, None
 
     def see(self, frame, tracked, live):
         """Note the picture of a sampled frame for the incidents that it matters to.
@@ -120,14 +121,4 @@ class StillKeeper:
                 self._mask = private_mask(width, height, self._polygons)
             image = image.copy()
             image[self._mask] = 0
-        return Still(
-            tracked.at_seconds,
-            tracked.observations,
-            width,
-            height,
-            image=image,
-            encoded=self._note_encoding,
-        )
-
-    def _note_encoding(self, seconds):
-        self.encode_seconds += seconds
+        return Still(tracked.at_seconds, tracked.observations, (width, height), image=image)

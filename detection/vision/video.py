@@ -279,14 +279,17 @@ class Sampler:
         self._last_period = state["last_period"]
 
 
-def prefetch(frames, depth=16):
+def prefetch(frames, depth=16, prepare=None):
     """Yield ``frames`` decoded ahead in a thread of its own, at most ``depth`` of them.
 
     An error in the thread is raised here in its place. Leaving the loop early ends the thread.
+
+    Args:
+        prepare: called there with each frame, to compute ahead what will be asked of it.
     """
     waiting = queue.Queue(maxsize=depth)
     is_stopped = threading.Event()
-    reader = threading.Thread(target=_read_ahead, args=(frames, waiting, is_stopped), daemon=True)
+    reader = threading.Thread(target=_read_ahead, args=(frames, waiting, is_stopped, prepare), daemon=True)
     reader.start()
     try:
         while True:
@@ -303,10 +306,12 @@ def prefetch(frames, depth=16):
             reader.join(0.02)
 
 
-def _read_ahead(frames, waiting, is_stopped):
+def _read_ahead(frames, waiting, is_stopped, prepare):
     ending = (None, None)
     try:
         for frame in frames:
+            if prepare is not None:
+                prepare(frame)
             waiting.put((frame, None))
             if is_stopped.is_set():
                 break

@@ -10,7 +10,8 @@ class Leased(models.Model):
     """The columns of a unit of work that one worker at a time may hold.
 
     A worker claims a row by a conditional UPDATE, moves ``lease_expires_at`` forward while it
-    runs, and loses the row to anybody once that moment has passed.
+    runs, and loses the row to anybody once that moment has passed. After an error the row waits
+    until ``not_before``: a full disk must not use up every attempt within a minute.
     """
 
     class State(models.TextChoices):
@@ -24,6 +25,7 @@ class Leased(models.Model):
     lease_holder = models.CharField(max_length=64, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
     error_message = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -69,9 +71,7 @@ class Job(Leased):
                 name="job_is_active_once_per_kind_and_key",
             ),
             models.CheckConstraint(
-                condition=models.Q(
-                    state__in=["queued", "running", "done", "failed", "cancelled"]
-                ),
+                condition=models.Q(state__in=["queued", "running", "done", "failed", "cancelled"]),
                 name="job_state_is_known",
             ),
         ]

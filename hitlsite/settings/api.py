@@ -4,10 +4,13 @@ from hitlsite.settings import env
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.SessionAuthentication",
+        # First, because its challenge makes a missing or revoked credential a 401, not a 403.
         "knox.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    # Uploads, which are multipart, say so themselves.
+    "DEFAULT_PARSER_CLASSES": ["hitlsite.api.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": [
         "rest_framework.throttling.AnonRateThrottle",
@@ -28,9 +31,12 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Second Look",
     "DESCRIPTION": "Uploads, review and exports of camera incidents.",
     "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",  # what follows it names the group
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SERVE_AUTHENTICATION": ["rest_framework.authentication.SessionAuthentication"],
+    # Its validator is another server, which would be told the address of every schema.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -1,10 +1,14 @@
 """Applications, database, templates, language and logging."""
 
+import os
 from pathlib import Path
 
 import dj_database_url
 
 from hitlsite.settings import env
+
+# Read by OpenCV when it is first imported; its face network warns on every new picture size.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = Path(env.text("SECOND_LOOK_DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolve()
@@ -73,19 +77,20 @@ TEMPLATES = [
 ]
 
 DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60)}
+# A connection is closed with its request: under ASGI every thread that ever served one would hold
+# its own for ever after, until the server has none left.
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=0)}
+_timeout_seconds = env.number("DATABASE_TIMEOUT_SECONDS", 20, minimum=0.1, maximum=600, kind=float)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE takes the write lock at BEGIN: a deferred transaction that turns into a writer
     # fails at once with "database is locked", whatever the timeout.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": _timeout_seconds,
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
         ),
     }
-else:
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

@@ -48,9 +48,7 @@ def number(name, default, *, minimum=None, maximum=None, kind=int):
     too_small = minimum is not None and not value >= minimum
     too_large = maximum is not None and not value <= maximum
     if too_small or too_large:
-        raise ImproperlyConfigured(
-            f"{name} must lie between {minimum} and {maximum}, not {raw!r}."
-        )
+        raise ImproperlyConfigured(f"{name} must lie between {minimum} and {maximum}, not {raw!r}.")
     return value
 
 

@@ -68,6 +68,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 AXES_FAILURE_LIMIT = env.number("LOGIN_FAILURE_LIMIT", 8, minimum=1)
 AXES_COOLOFF_TIME = env.number("LOGIN_COOLOFF_HOURS", 0.25, minimum=0.01, kind=float)
+AXES_LOCKOUT_TEMPLATE = "registration/locked_out.html"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = False

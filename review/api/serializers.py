@@ -5,6 +5,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from detection.models import Evidence, Incident, RuleHit
+from hitlsite.api.serializers import StrictSerializer
 from review import selectors
 from review.models import Decision, Redaction, TrainingItem
 from review.services.regions import MOST_NOTE_CHARACTERS
@@ -86,8 +87,9 @@ class IncidentSerializer(serializers.ModelSerializer):
 
 
 class ItemSerializer(serializers.ModelSerializer):
-    """An item as lists show it. The context holds ``user``."""
+    """An item as lists show it."""
 
+    # The context holds the user: who may see its media depends on that.
     camera = CameraSerializer(read_only=True)
     incident = IncidentSerializer(read_only=True, allow_null=True)
     claimed_by = PersonField(read_only=True, allow_null=True)
@@ -216,29 +218,6 @@ class DrawnRegionSerializer(serializers.Serializer):
     at_seconds = SecondsField(
         required=False, allow_null=True, help_text="on the clip's clock; without it, throughout"
     )
-
-
-class StrictSerializer(serializers.Serializer):
-    """Refuses fields that it does not know, so that a misspelt one is not silently left out."""
-
-    def to_internal_value(self, values):
-        unknown = set(values) - set(self.fields) if isinstance(values, dict) else ()
-        if unknown:
-            message = f"There is no such field; there are {', '.join(self.fields)}."
-            raise serializers.ValidationError({str(name)[:60]: message for name in unknown})
-        return super().to_internal_value(values)
-
-
-class ErrorBodySerializer(serializers.Serializer):
-    code = serializers.CharField()
-    message = serializers.CharField()
-    fields = serializers.DictField(child=serializers.CharField())
-
-
-class ErrorSerializer(serializers.Serializer):
-    """What everything that goes wrong answers with."""
-
-    error = ErrorBodySerializer()
 
 
 class DecideSerializer(StrictSerializer):

@@ -5,16 +5,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from detection.models import Incident
+from hitlsite.api.serializers import refusals
 from hitlsite.errors import Conflict, DomainError, NotFound
-from review import selectors
+from review import selectors, tasks
 from review.api import serializers as forms
-from review.api.parsers import BoundedJSONParser
 from review.models import Decision, TrainingItem
 from review.services import decisions, privacy, queue
 from review.services.verdicts import GIVEN
 
-_ERRORS = dict.fromkeys((400, 401, 403, 404, 409, 422), forms.ErrorSerializer)
-_DECIDED = {200: forms.DecidedSerializer, **_ERRORS}
+_ACT_REFUSALS = refusals(400, 404, 409, 413, 415, 422)
+_DECIDED = {200: forms.DecidedSerializer, **_ACT_REFUSALS}
 _STATUSES = [*TrainingItem.Status.values, "all"]
 _FILTERS = [
     OpenApiParameter("status", enum=_STATUSES, description="one, several by comma, or all"),
@@ -31,9 +31,7 @@ _PAGING = [
 
 
 class ReviewView(APIView):
-    """What the views below share: bounded JSON bodies, one way to check them and to answer."""
-
-    parser_classes = [BoundedJSONParser]
+    """What the views below share: one way to check what was sent, and one to answer."""
 
     def parsed(self, serializer_class):
         form = serializer_class(data=self.request.data)
@@ -58,7 +56,7 @@ class ItemsView(ReviewView):
         operation_id="items_list",
         summary="List items by priority",
         parameters=[*_FILTERS, *_PAGING],
-        responses={200: forms.PageSerializer, **_ERRORS},
+        responses={200: forms.PageSerializer, **refusals(400, 422)},
     )
     def get(self, request):
         page = selectors.items_page(
@@ -85,7 +83,7 @@ class StatsView(ReviewView):
         operation_id="items_stats",
         summary="Count items by status",
         parameters=[one for one in _FILTERS if one.name != "status"],
-        responses={200: forms.StatsSerializer, **_ERRORS},
+        responses={200: forms.StatsSerializer, **refusals(422)},
     )
     def get(self, request):
         return Response(selectors.counts(request.user, request.query_params.dict()))
@@ -95,7 +93,7 @@ class ItemView(ReviewView):
     @extend_schema(
         operation_id="items_retrieve",
         summary="Read one item with its rules, provenance and history",
-        responses={200: forms.ItemDetailSerializer, **_ERRORS},
+        responses={200: forms.ItemDetailSerializer, **refusals(404)},
     )
     def get(self, request, pk):
         return Response(self.item_json(pk))
@@ -106,7 +104,7 @@ class ClaimView(ReviewView):
         operation_id="items_claim",
         summary="Claim a pending item for a few minutes",
         request=None,
-        responses={200: forms.ItemDetailSerializer, **_ERRORS},
+        responses={200: forms.ItemDetailSerializer, **refusals(404, 409)},
     )
     def post(self, request, pk):
         queue.claim_item(pk, by=request.user)
@@ -133,7 +131,13 @@ class RedactView(ReviewView):
         operation_id="items_redact",
         summary="Hide faces and drawn regions in every file",
         request=forms.RedactSerializer,
-        responses={200: forms.ItemDetailSerializer, **_ERRORS},
+        description="200: the prepared redaction is what was asked for, and is in place. 202: it is"
+        ' being prepared (proposal "waiting") and is put in place once it is verified.',
+        responses={
+            200: forms.ItemDetailSerializer,
+            202: forms.ItemDetailSerializer,
+            **_ACT_REFUSALS,
+        },
     )
     def post(self, request, pk):
         wanted = self.parsed(forms.RedactSerializer)
@@ -144,7 +148,8 @@ class RedactView(ReviewView):
             method=wanted.get("method"),
             drawn_regions=wanted.get("regions", ()),
         )
-        return Response(self.item_json(pk))
+        tasks.prepare_soon(item)
+        return Response(self.item_json(pk), status=202 if item.is_being_redacted else 200)
 
 
 class UndoView(ReviewView):

@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                 ('priority', models.FloatField(default=0.0)),
                 ('privacy', models.CharField(choices=[('unscanned', 'Unscanned'), ('clear', 'Clear'), ('faces', 'Faces'), ('failed', 'scan failed'), ('redacted', 'Redacted')], default='unscanned', max_length=10)),
                 ('proposal', models.CharField(choices=[('none', 'None'), ('waiting', 'Waiting'), ('ready', 'Ready'), ('blocked', 'Blocked')], default='none', max_length=8)),
+                ('requested_redaction', models.JSONField(blank=True, null=True)),
                 ('provenance', models.JSONField(default=dict)),
                 ('version', models.PositiveIntegerField(default=1)),
                 ('claim_expires_at', models.DateTimeField(blank=True, null=True)),

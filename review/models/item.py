@@ -15,6 +15,8 @@ class TrainingItem(models.Model):
         REJECTED = "rejected"
         NEEDS_REVIEW = "needs_review", "needs review"
 
+    OPEN_STATUSES = (Status.PENDING_REVIEW, Status.NEEDS_REVIEW)
+
     class Privacy(models.TextChoices):
         UNSCANNED = "unscanned"
         CLEAR = "clear"
@@ -50,6 +52,8 @@ class TrainingItem(models.Model):
     priority = models.FloatField(default=0.0)
     privacy = models.CharField(max_length=10, choices=Privacy.choices, default=Privacy.UNSCANNED)
     proposal = models.CharField(max_length=8, choices=Proposal.choices, default=Proposal.NONE)
+    # What a reviewer asked to be hidden and no worker has done yet: method, drawn_regions, by.
+    requested_redaction = models.JSONField(null=True, blank=True)
     provenance = models.JSONField(default=dict)
     version = models.PositiveIntegerField(default=1)
     claimed_by = models.ForeignKey(
@@ -62,7 +66,7 @@ class TrainingItem(models.Model):
     claim_expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True, blank=True)
-    # First use by an export or a dataset: from then on a verdict is no longer undone, only reopened.
+    # First use by an export or a dataset: from then on a verdict is reopened, not undone.
     used_at = models.DateTimeField(null=True, blank=True)
 
     objects = VisibleQuerySet.as_manager()
@@ -102,3 +106,12 @@ class TrainingItem(models.Model):
     def is_private(self):
         """Whether its media may leave: scanned clear, or redacted and verified."""
         return self.privacy in (self.Privacy.CLEAR, self.Privacy.REDACTED)
+
+    @property
+    def is_open(self):
+        return self.status in self.OPEN_STATUSES
+
+    @property
+    def is_being_redacted(self):
+        """Whether a worker is still to prepare a redaction; a confirmation waits for it."""
+        return self.proposal == self.Proposal.WAITING

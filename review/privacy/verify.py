@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hitlsite.errors import DomainError
 from review.privacy import media
-from review.privacy.faces import FaceScan, FaceScanner
+from review.privacy.faces import MOVING, NO_DETECTOR, FaceScan, FaceScanner
 from review.privacy.redact import redact_clip, redact_image
 from review.privacy.regions import (
     COVERED_SHARE,
@@ -121,6 +121,8 @@ def _judged(scan: FaceScan, recorded: Sequence[Region], scanner: FaceScanner) ->
     score a little, so a finding has to be clear of them to be news; where nothing was hidden
     there is no such excuse.
     """
+    if scan.error == NO_DETECTOR and any(region.source == MOVING for region in recorded):
+        return _judged_by_motion(scan, recorded)
     margin = RESCAN_MARGIN if recorded else 0.0
     least = {"yunet": scanner.yunet_score + margin, "head": scanner.person_score + margin}
     found = [one for one in scan.regions if one.score >= least.get(one.source, 0.0)]
@@ -128,6 +130,18 @@ def _judged(scan: FaceScan, recorded: Sequence[Region], scanner: FaceScanner) ->
     if scan.result == "failed":
         return replace(scan, regions=residuals)
     return replace(scan, result="faces" if residuals else "clear", regions=residuals)
+
+
+def _judged_by_motion(scan: FaceScan, recorded: Sequence[Region]) -> FaceScan:
+    """Judge where nothing can tell faces: whatever moves must be hidden, person or not.
+
+    The first scan put all that moved on record. A still cannot be looked at again without a
+    detector; in a clip, what moves in the output must lie within the record.
+    """
+    moving = [region for region in scan.regions if region.at_seconds is not None]
+    residuals = _residuals(moving, recorded)
+    result = "faces" if residuals else "clear"
+    return replace(scan, result=result, regions=residuals, error="")
 
 
 def _residuals(found: Sequence[Region], recorded: Sequence[Region]) -> tuple[Region, ...]:

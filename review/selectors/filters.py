@@ -8,11 +8,9 @@ from django.db.models import Exists, OuterRef
 from django.utils.dateparse import parse_date, parse_datetime
 
 from detection.models import Camera, Incident
+from hitlsite.bounds import as_id, is_day_in_range
 from hitlsite.errors import DomainError
 from review.models import Decision, TrainingItem
-
-LARGEST_ID = 2**63 - 1
-YEARS = range(1900, 9000)  # room for time zones and for the day after, at either end
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +85,7 @@ def _statuses(text):
 
 
 def _camera(user, text):
-    is_id = text.isascii() and text.isdigit() and int(text[:20]) <= LARGEST_ID
-    found = Camera.objects.visible_to(user).filter(pk=int(text)).first() if is_id else None
+    found = Camera.objects.visible_to(user).filter(pk=as_id(text)).first()
     if found is None:
         raise ValueError(f"There is no camera {text[:20]!r}.")
     return found
@@ -99,7 +96,7 @@ def _moment(text):
         moment = parse_date(text) or parse_datetime(text.replace(" ", "+"))
     except ValueError:
         moment = None
-    if moment is None or moment.year not in YEARS:
+    if moment is None or not is_day_in_range(moment):
         raise ValueError(f"{text[:40]!r} is no date or time in ISO 8601.")
     return moment
 

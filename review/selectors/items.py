@@ -5,10 +5,10 @@ from datetime import timedelta
 from django.utils import timezone
 
 from detection.models import Incident
+from hitlsite.bounds import as_id
 from hitlsite.errors import NotFound
 from review.models import Decision, TrainingItem
 from review.selectors.access import visible_items
-from review.selectors.filters import LARGEST_ID
 
 SIMILAR_WITHIN = timedelta(minutes=10)
 LATE_AFTER = timedelta(minutes=1)
@@ -21,17 +21,15 @@ def item_for(user, pk):
     Raises:
         NotFound: there is none that ``user`` may know of.
     """
-    item = None
-    if str(pk).isascii() and str(pk).isdigit() and int(str(pk)[:20]) <= LARGEST_ID:
-        item = (
-            visible_items(user)
-            .filter(pk=int(pk))
-            .select_related(
-                "site", "camera__site", "claimed_by", "incident__footage", "incident__deployment"
-            )
-            .prefetch_related(*STORY)
-            .first()
+    item = (
+        visible_items(user)
+        .filter(pk=as_id(pk))
+        .select_related(
+            "site", "camera__site", "claimed_by", "incident__footage", "incident__deployment"
         )
+        .prefetch_related(*STORY)
+        .first()
+    )
     if item is None:
         raise NotFound(f"There is no item {str(pk)[:20]}.")
     return item

@@ -16,10 +16,11 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count
 
+from hitlsite.bounds import as_id, read_json
 from hitlsite.errors import DomainError
 from review.models import TrainingItem
 from review.selectors.access import visible_sites
-from review.selectors.filters import LARGEST_ID, matching, parse_filters
+from review.selectors.filters import matching, parse_filters
 
 PAGE_SIZE, LARGEST_PAGE = 50, 200
 
@@ -43,9 +44,9 @@ def decode_cursor(cursor):
     """
     try:
         padding = "=" * (-len(cursor) % 4)
-        priority, pk = json.loads(base64.b64decode(cursor + padding, altchars=b"-_", validate=True))
-        is_sound = type(pk) is int and 0 <= pk <= LARGEST_ID and math.isfinite(priority)
-    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
+        priority, pk = read_json(base64.b64decode(cursor + padding, altchars=b"-_", validate=True))
+        is_sound = type(pk) is int and as_id(pk) is not None and math.isfinite(priority)
+    except (ValueError, TypeError, OverflowError, binascii.Error):
         is_sound = False
     if not is_sound:
         raise DomainError("cursor_invalid", "The cursor is not one that a page gave.", status=400)

@@ -12,6 +12,7 @@ from hitlsite.errors import Conflict, Forbidden, NotFound
 from review.models import Decision, TrainingItem
 from review.selectors import visible_items
 from review.services import redactions, settlement, verdicts
+from review.services.queue import claimed
 from review.services.regions import clean_boxes, clean_text, invalid
 from review.services.undoing import undo
 
@@ -68,7 +69,8 @@ def decide(
         _refuse_stale(item, version)
         decision = _draft(item, answer, boxes, by, at)
         _replace_waiting(item, by, at)
-        if answer.verdict == Verdict.CONFIRMED and not item.is_private:
+        is_ready = item.is_private and not item.is_being_redacted
+        if answer.verdict == Verdict.CONFIRMED and not is_ready:
             decision.effect = _made_private(item, by, at)
         _carry_out(item, decision, status, at)
     return decision
@@ -127,11 +129,7 @@ def _ago(seconds):
 def _refuse_claimed(item, by, at):
     is_live = item.claimed_by_id and item.claim_expires_at and item.claim_expires_at > at
     if is_live and item.claimed_by_id != by.pk:
-        who = item.claimed_by.get_full_name() or item.claimed_by.get_username()
-        raise Conflict(
-            f"{who} has claimed item {item.pk} until {item.claim_expires_at:%H:%M:%S} UTC.",
-            code="claimed",
-        )
+        raise claimed(item)
 
 
 def _refuse_stale(item, version):
@@ -169,7 +167,8 @@ def _draft(item, answer, boxes, by, at):
 
 def _replace_waiting(item, by, at):
     """Void a confirmation that waits where its reviewer, or a supervisor, says otherwise now."""
-    waiting = None if item.is_private else settlement.waiting_decision(item)
+    may_wait = not item.is_private or item.is_being_redacted
+    waiting = settlement.waiting_decision(item) if may_wait else None
     if waiting is None:
         return
     if waiting.reviewer_id != by.pk and not by.has_perm("review.resolve_trainingitem"):

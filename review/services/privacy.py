@@ -1,10 +1,16 @@
 """Propose redactions, put them in place, take them back, and check once more before files leave.
 
 What could not be verified blocks, and only ``redactions.apply_verified`` makes an item with faces
-private. Redacting takes seconds and runs outside transactions; its outcome is stored in one.
+private. Redacting takes seconds: it is done by workers, outside transactions, and its outcome is
+stored in one.
 """
 
+import logging
+from datetime import timedelta
+
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
@@ -28,40 +34,58 @@ __all__ = [
     "check_item",
     "face_scanner",
     "items_to_rescan",
+    "may_undo",
     "propose",
     "scan_item",
     "undo_redaction",
 ]
 
+logger = logging.getLogger(__name__)
+
 Privacy, Proposal = TrainingItem.Privacy, TrainingItem.Proposal
 
 
-def propose(item, *, method=None, drawn=None, by=None, scanner=None, at=None):
+def propose(item, *, scanner=None, at=None):
     """Redact and verify every file that needs it, and store the copies as the item's proposal.
 
-    A confirmation that waits takes effect with it, or is void where a file is blocked.
-
-    Args:
-        drawn: regions that a person drew, as ``clean_regions`` returns them.
-        by: who asked; without anybody, only an item that waits for its proposal gets one.
+    What a reviewer asked for is put in place at once. A confirmation that waits takes effect with
+    it, or is void where a file is blocked.
 
     Returns:
         The new redactions; none where the item moved on meanwhile.
     """
-    at, method = at or timezone.now(), method or settings.REDACTION_METHOD
-    if method not in Redaction.Method.values:
-        raise invalid("method", f"This must be one of {', '.join(Redaction.Method.values)}.")
-    before = (item.privacy, item.status)
-    drafts = _drafts(item, method, list(drawn or ()), by, scanner)
+    at, asked = at or timezone.now(), item.requested_redaction or {}
+    by = get_user_model().objects.filter(pk=asked.get("by")).first()
+    method = asked.get("method") or settings.REDACTION_METHOD
+    drafts = _drafts(item, method, asked.get("drawn_regions", []), by, scanner)
     with transaction.atomic():
         locked = locked_item(item.pk)
-        moved_on = (locked.privacy, locked.status) != before
-        if moved_on or (by is None and locked.proposal != Proposal.WAITING):
-            return []
-        redactions.replace_proposals(locked, drafts, at=at)
-        settlement.settle(locked, at=at)
+        has_moved_on = _standing(locked) != _standing(item) or not locked.is_being_redacted
+        if not has_moved_on:
+            redactions.replace_proposals(locked, drafts, at=at)
+            if by is not None and locked.proposal == Proposal.READY:
+                _put_in_place(locked, by, at)
+            settlement.settle(locked, at=at)
+    if has_moved_on:
+        redactions.discard(drafts)
+        return []
     item.refresh_from_db()
     return drafts
+
+
+def _standing(item):
+    return item.privacy, item.status, item.requested_redaction
+
+
+def _put_in_place(item, by, at):
+    """Apply what a reviewer asked for; blocked where the files are no longer what they were."""
+    try:
+        with transaction.atomic():
+            redactions.apply_verified(item, by=by, at=at)
+    except Conflict as refusal:
+        logger.warning("The redaction of item %d was not put in place: %s", item.pk, refusal)
+        item.proposal = Proposal.BLOCKED
+        item.save(update_fields=["proposal"])
 
 
 def _drafts(item, method, drawn, by, scanner):
@@ -127,8 +151,8 @@ def _redact(draft, scanner):
 
 def _source(evidence):
     """Return (name, sha256) of the best copy that is kept: the original while there is one."""
-    if evidence.sealed_path:
-        return evidence.sealed_path, evidence.original_sha256
+    if evidence.is_sealed:
+        return evidence.sealed_path, evidence.sealed_sha256
     return evidence.path, evidence.sha256
 
 
@@ -164,42 +188,43 @@ def _drawn(draft):
     ]
 
 
-def apply_redaction(item, *, by, method=None, drawn_regions=(), scanner=None, at=None):
-    """Carry out a reviewer's "redact": hide what was found and drawn, and show only the copies.
+def apply_redaction(item, *, by, method=None, drawn_regions=(), at=None):
+    """Carry out a reviewer's "redact": show only copies in which all that was found is hidden.
 
-    A proposal made by the same method is used as it is, unless regions are drawn; otherwise this
-    redacts and verifies first, which takes as long as the clip needs.
+    A proposal that is ready is put in place at once where it is what ``by`` asks for. Anything
+    else takes as long as the clip needs: the request is stored and the item waits
+    (``is_being_redacted``) for a worker, which puts it in place once it is verified.
 
     Raises:
         Forbidden: ``by`` may not redact.
-        Conflict: decided already, nothing to hide, or not_private when a file is blocked.
+        Conflict: decided already, nothing to hide, or another's request is being carried out.
         DomainError: unknown method, regions outside 0..1.
     """
     at = at or timezone.now()
-    if not by.has_perm("review.redact_trainingitem"):
-        raise Forbidden("You may not redact items.")
+    _require_redactor(by)
+    if method is not None and method not in Redaction.Method.values:
+        raise invalid("method", f"This must be one of {', '.join(Redaction.Method.values)}.")
     drawn = clean_regions("regions", drawn_regions, evidence=redactions.evidence_of(item))
-    _refuse_closed(item)
-    if item.privacy == Privacy.UNSCANNED:
-        scan_item(item, scanner=scanner, at=at)
-    if _is_proposed(item, method, drawn):
-        wanted = _verified_ids(item)
-    else:
-        wanted = _propose_or_refuse(item, method, drawn, by, scanner, at)
     with transaction.atomic():
         locked = locked_item(item.pk)
-        if _verified_ids(locked) == wanted:
-            _refuse_closed(locked)
+        _refuse_closed(locked)
+        if _is_proposed(locked, method, drawn):
             redactions.apply_verified(locked, by=by, at=at)
             settlement.settle(locked, at=at)
-        elif not _are_applied(locked, wanted):
-            raise Conflict(f"Item {item.pk} was redacted by somebody else in the same moment.")
+        else:
+            _refuse_idle(locked, drawn)
+            redactions.ask(locked, by=by, method=method, drawn=drawn, at=at)
     item.refresh_from_db()
     return item
 
 
+def _require_redactor(by):
+    if not by.has_perm("review.redact_trainingitem"):
+        raise Forbidden("You may not redact items.")
+
+
 def _refuse_closed(item):
-    if item.status not in redactions.OPEN_STATUSES:
+    if not item.is_open:
         raise Conflict(
             f"Item {item.pk} is {item.get_status_display().lower()}: a supervisor must reopen it"
             " first.",
@@ -207,50 +232,43 @@ def _refuse_closed(item):
         )
 
 
-def _verified_ids(item):
-    verified = item.redactions.filter(state=Redaction.State.VERIFIED)
-    return set(verified.values_list("pk", flat=True))
-
-
-def _are_applied(item, ids):
-    """Say whether redactions are in place already: a confirmation waited for them."""
-    applied = item.redactions.filter(state=Redaction.State.APPLIED, pk__in=ids)
-    return applied.count() == len(ids)
+def _refuse_idle(item, drawn):
+    """Refuse where every file was found clear and nothing is drawn."""
+    results = {scan.result for scan in redactions.latest_scans(item).values()}
+    if item.privacy != Privacy.UNSCANNED and not drawn and results <= {PrivacyScan.Result.CLEAR}:
+        raise Conflict(f"There is nothing to hide in item {item.pk}.", code="nothing_to_redact")
 
 
 def _is_proposed(item, method, drawn):
-    """Say whether the proposal at hand is what the reviewer asks for."""
+    """Say whether the proposal at hand, files and all, is what the reviewer asks for."""
     if item.proposal != Proposal.READY or drawn:
         return False
-    verified = item.redactions.filter(state=Redaction.State.VERIFIED)
-    return method is None or {redaction.method for redaction in verified} == {method}
+    verified = list(item.redactions.filter(state=Redaction.State.VERIFIED))
+    is_of_method = method is None or {redaction.method for redaction in verified} == {method}
+    return is_of_method and all(default_storage.exists(redaction.path) for redaction in verified)
 
 
-def _propose_or_refuse(item, method, drawn, by, scanner, at):
-    """Return the ids of the item's new proposal, every file of which is verified."""
-    drafts = propose(item, method=method, drawn=drawn, by=by, scanner=scanner, at=at)
-    blocked = [draft for draft in drafts if draft.state == Redaction.State.BLOCKED]
-    if blocked:
-        reason = blocked[0].error or "faces are still found in it"
-        raise Conflict(
-            f"The file {blocked[0].evidence.get_kind_display()!r} of item {item.pk} could not be"
-            f" made private ({reason.rstrip('.')}): draw regions over what is left, or reject"
-            " the item.",
-            code="not_private",
-        )
-    if not drafts:
-        item.refresh_from_db()
-        _refuse_closed(item)
-        raise Conflict(f"There is nothing to hide in item {item.pk}.", code="nothing_to_redact")
-    return {draft.pk for draft in drafts}
+def may_undo(user, applied, *, at=None):
+    """Say whether ``user`` may bring back what applied redactions replaced.
+
+    Once the undo time has passed, a sealed original is for supervisors only.
+    """
+    since = (at or timezone.now()) - timedelta(seconds=settings.UNDO_SECONDS)
+    is_fresh = all(row.applied_at is not None and row.applied_at >= since for row in applied)
+    return user.has_perm("review.redact_trainingitem") and (
+        is_fresh or user.has_perm("review.view_unredacted_always")
+    )
 
 
-def undo_redaction(item, *, by=None, at=None):
+def undo_redaction(item, *, by, at=None):
     """Show an open item's originals again, identical to what they were; the copies stay ready.
 
     Raises:
+        Forbidden: ``by`` may not redact, or it is too late for anybody but a supervisor.
         Conflict: the item was decided, nothing is redacted, or original_destroyed.
     """
+    at = at or timezone.now()
+    _require_redactor(by)
     with transaction.atomic():
         locked = locked_item(item.pk)
         _refuse_closed(locked)
@@ -259,7 +277,13 @@ def undo_redaction(item, *, by=None, at=None):
         )
         if not applied:
             raise Conflict(f"Nothing of item {item.pk} is redacted.", code="nothing_to_undo")
-        redactions.withdraw(locked, applied, by=by, at=at or timezone.now())
+        if not may_undo(by, applied, at=at):
+            raise Forbidden(
+                f"You may bring originals back for {settings.UNDO_SECONDS} s after a redaction; a"
+                f" supervisor may do so for item {item.pk} while they are kept.",
+                code="undo_too_late",
+            )
+        redactions.withdraw(locked, applied, by=by, at=at)
     item.refresh_from_db()
     return item
 

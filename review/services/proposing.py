@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from hitlsite import jobs
 from hitlsite.models import Job
 from review.models import TrainingItem
-from review.services import privacy, redactions
+from review.services import privacy
 
 KIND = "propose_redaction"
 CONVERSION = "convert_incidents"
@@ -13,7 +13,10 @@ CONVERSION = "convert_incidents"
 
 @contextmanager
 def alone(kind, key, *, site=None):
-    """Give the job of this kind and key to one worker; None to those who come while it runs."""
+    """Give the job of this kind and key to one worker; None to those who come while it runs.
+
+    Every turn is a row of its own, so the rows of old turns go with the next.
+    """
     job, _ = jobs.enqueue(kind, key, site=site)
     held = jobs.claim(Job.objects.filter(kind=kind), job.pk)
     if held is None:
@@ -26,21 +29,41 @@ def alone(kind, key, *, site=None):
         jobs.release(held, error=error, retry=False)
         raise
     jobs.finish(held)
+    jobs.forget_finished(kind)
 
 
 def waiting_items():
     """Return open items whose redaction proposal is still to be made, oldest first."""
     return TrainingItem.objects.filter(
-        status__in=redactions.OPEN_STATUSES, proposal=TrainingItem.Proposal.WAITING
+        status__in=TrainingItem.OPEN_STATUSES, proposal=TrainingItem.Proposal.WAITING
     ).order_by("pk")
 
 
-def propose_waiting(item_id):
-    """Make an item's proposal unless it has one or another worker makes it; return the item."""
-    item = waiting_items().select_related("site").filter(pk=item_id).first()
+def propose_waiting(item_id, *, scanner=None):
+    """Make an item's proposal unless it has one or another worker makes it; return the item.
+
+    What a reviewer asked for is put in place with it. This takes as long as the clip needs.
+    """
+    item = _waiting(item_id)
     if item is None:
         return None
     with alone(KIND, str(item_id), site=item.site) as job:
         if job is not None:
-            privacy.propose(item)
+            _propose(item, scanner)
     return item
+
+
+def _propose(item, scanner):
+    """Propose, and once more for everything else that is asked for in the meantime."""
+    while item is not None:
+        if item.privacy == TrainingItem.Privacy.UNSCANNED:
+            privacy.scan_item(item, scanner=scanner)
+        if item.is_being_redacted:
+            privacy.propose(item, scanner=scanner)
+        following = _waiting(item.pk)
+        is_new = following and following.requested_redaction != item.requested_redaction
+        item = following if is_new else None
+
+
+def _waiting(item_id):
+    return waiting_items().select_related("site").filter(pk=item_id).first()

@@ -63,8 +63,13 @@ def claim_item(item_id, *, by, at=None):
     if item.status != PENDING:
         message = f"Item {item.pk} is {item.get_status_display().lower()}."
         raise Conflict(message, code="already_decided")
+    raise claimed(item)
+
+
+def claimed(item):
+    """Return the refusal of an item that somebody else has claimed."""
     who = item.claimed_by.get_full_name() or item.claimed_by.get_username()
-    raise Conflict(
+    return Conflict(
         f"{who} has claimed item {item.pk} until {item.claim_expires_at:%H:%M:%S} UTC.",
         code="claimed",
     )

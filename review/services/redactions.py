@@ -4,19 +4,19 @@ Everything here runs inside a transaction that holds the item's row. No path lea
 item whose files are not, each one of them, scanned clear or verified after a redaction.
 """
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
 
 from detection.models import Evidence
 from detection.services import evidence as evidence_files
-from hitlsite import audit, storage
+from hitlsite import audit
 from hitlsite.errors import Conflict
 from review.models import PrivacyScan, Redaction, TrainingItem
 from review.selectors import is_file_private
 from review.services import thumbnails
 
 Privacy, Proposal = TrainingItem.Privacy, TrainingItem.Proposal
-OPEN_STATUSES = (TrainingItem.Status.PENDING_REVIEW, TrainingItem.Status.NEEDS_REVIEW)
 WORST_FIRST = (PrivacyScan.Result.FAILED, PrivacyScan.Result.FACES, PrivacyScan.Result.CLEAR)
 
 
@@ -75,21 +75,22 @@ def _is_redacted(item):
 def _show(redaction, at):
     """Put one redacted copy in place, unless what it was made from is no longer there."""
     row = Evidence.objects.select_for_update().get(pk=redaction.evidence_id)
-    is_of_this = redaction.source_sha256 in (row.sha256, row.original_sha256)
+    is_of_this = redaction.source_sha256 in (row.sha256, row.sealed_sha256, row.original_sha256)
     if not is_of_this or not default_storage.exists(redaction.path):
         raise Conflict(
             f"The redacted copy of {row} no longer fits its file: redact it again.",
             code="not_private",
         )
     row.redactions.filter(state=Redaction.State.APPLIED).update(state=Redaction.State.REPLACED)
-    evidence_files.replace_with_redacted(
+    dropped = evidence_files.replace_with_redacted(
         row,
         path=redaction.path,
         sha256=redaction.sha256,
         byte_count=redaction.byte_count,
         seal_until=evidence_files.seal_until(at),
     )
-    transaction.on_commit(lambda: thumbnails.forget(row))
+    transaction.on_commit(lambda: thumbnails.forget(row), robust=True)
+    transaction.on_commit(lambda: _delete_unused({dropped}), robust=True)
     redaction.state, redaction.applied_at = Redaction.State.APPLIED, at
     redaction.save(update_fields=["state", "applied_at"])
 
@@ -104,29 +105,19 @@ def applied_since(item, since):
 
 
 def withdraw(item, redactions, *, by, at):
-    """Show the originals of applied redactions again; the copies stay ready as a proposal.
+    """Show again what applied redactions replaced; the copies stay ready as a proposal.
+
+    What comes back is the original or, where that is destroyed, the redacted copy before. A
+    redaction that was asked for since and is not made yet is dropped.
 
     Raises:
-        Conflict: original_destroyed, when one original is no longer kept.
+        Conflict: original_destroyed, when one sealed file is no longer kept.
     """
     for redaction in redactions:
-        evidence_files.restore_original(redaction.evidence)
-        redaction.state = Redaction.State.UNDONE
-        redaction.save(update_fields=["state"])
-        Redaction.objects.create(
-            **{
-                field.attname: getattr(redaction, field.attname)
-                for field in Redaction._meta.concrete_fields
-                if field.name not in ("id", "state", "applied_at")
-            },
-            state=Redaction.State.VERIFIED,
-        )
-    if _is_redacted(item):
-        item.privacy = Privacy.REDACTED
-    else:
-        item.privacy = worst_result(latest_scans(item), evidence_of(item))
-    item.proposal = Proposal.READY
-    item.save(update_fields=["privacy", "proposal"])
+        _bring_back(redaction)
+    item.privacy = _privacy_of_files(item)
+    item.proposal, item.requested_redaction = Proposal.READY, None
+    item.save(update_fields=["privacy", "proposal", "requested_redaction"])
     audit.record(
         "redaction_undone",
         item,
@@ -137,17 +128,82 @@ def withdraw(item, redactions, *, by, at):
     )
 
 
+def _bring_back(redaction):
+    evidence_files.restore_original(redaction.evidence)
+    redaction.state = Redaction.State.UNDONE
+    redaction.save(update_fields=["state"])
+    _reinstate(redaction.evidence)
+    Redaction.objects.create(
+        **{
+            field.attname: getattr(redaction, field.attname)
+            for field in Redaction._meta.concrete_fields
+            if field.name not in ("id", "state", "applied_at")
+        },
+        state=Redaction.State.VERIFIED,
+    )
+
+
+def _reinstate(evidence):
+    """Count the redaction whose copy is shown again as applied again; none for an original."""
+    replaced = evidence.redactions.filter(
+        state=Redaction.State.REPLACED, sha256=evidence.sha256, applied_at__isnull=False
+    )
+    before = replaced.order_by("-applied_at", "-pk").first()
+    if before is not None:
+        before.state = Redaction.State.APPLIED
+        before.save(update_fields=["state"])
+
+
+def _privacy_of_files(item):
+    """Return what an item is after files were swapped; private only where every file is."""
+    rows = evidence_of(item)
+    if all(is_file_private(row) for row in rows):
+        return Privacy.REDACTED if _is_redacted(item) else Privacy.CLEAR
+    worst = worst_result(latest_scans(item), rows)
+    return Privacy.FAILED if worst == PrivacyScan.Result.CLEAR else worst
+
+
+def ask(item, *, by, method, drawn, at):
+    """Store on the item what a reviewer wants hidden; it waits for a worker from then on.
+
+    Raises:
+        Conflict: redaction_waiting, when somebody else asked before and waits still.
+    """
+    earlier = item.requested_redaction
+    if earlier and earlier["by"] != by.pk:
+        raise Conflict(
+            f"A redaction of item {item.pk} that somebody else asked for is being prepared.",
+            code="redaction_waiting",
+        )
+    item.requested_redaction = {"method": method, "drawn_regions": drawn, "by": by.pk}
+    item.proposal = Proposal.WAITING
+    item.save(update_fields=["requested_redaction", "proposal"])
+    detail = {"method": method or settings.REDACTION_METHOD, "regions": len(drawn)}
+    audit.record("redaction_requested", item, actor=by, site=item.site, detail=detail, at=at)
+
+
 def replace_proposals(item, drafts, *, at):
-    """Store new redactions in place of the proposals before them; drop the files of those."""
+    """Store new redactions in place of the proposals before them; drop the files of those.
+
+    Raises:
+        Conflict: copy_missing, when a copy was deleted again before it had a row.
+    """
+    for draft in drafts:
+        if draft.path and not default_storage.exists(draft.path):
+            raise Conflict(
+                f"The redacted copy of {draft.evidence} was deleted in the same moment.",
+                code="copy_missing",
+            )
     old = item.redactions.filter(state__in=[Redaction.State.VERIFIED, Redaction.State.BLOCKED])
     dropped = set(old.values_list("path", flat=True))
     old.update(state=Redaction.State.REPLACED)
     Redaction.objects.bulk_create(drafts)
-    transaction.on_commit(lambda: _delete_unused(dropped))
+    transaction.on_commit(lambda: _delete_unused(dropped), robust=True)
     is_ready = bool(drafts) and all(r.state == Redaction.State.VERIFIED for r in drafts)
-    unready = Proposal.NONE if item.is_private else Proposal.BLOCKED
+    unready = Proposal.NONE if item.is_private and not drafts else Proposal.BLOCKED
     item.proposal = Proposal.READY if is_ready else unready
-    item.save(update_fields=["proposal"])
+    item.requested_redaction = None
+    item.save(update_fields=["proposal", "requested_redaction"])
     audit.record(
         "redaction_proposed",
         item,
@@ -160,13 +216,16 @@ def replace_proposals(item, drafts, *, at):
     )
 
 
-def _delete_unused(paths):
+def discard(drafts):
+    """Delete the copies of redactions that were never stored."""
+    _delete_unused({draft.path for draft in drafts})
+
+
+def is_copy_needed(path):
+    """Say whether a redaction that is proposed or in place stands on a stored file."""
     shown = {Redaction.State.VERIFIED, Redaction.State.APPLIED}
-    for path in paths - {""}:
-        is_needed = (
-            Redaction.objects.filter(path=path, state__in=shown).exists()
-            or Evidence.objects.filter(path=path).exists()
-            or Evidence.objects.filter(sealed_path=path).exists()
-        )
-        if not is_needed:
-            storage.delete(path)
+    return Redaction.objects.filter(path=path, state__in=shown).exists()
+
+
+def _delete_unused(paths):
+    evidence_files.delete_unused(paths, is_needed=is_copy_needed)

@@ -43,17 +43,18 @@ def scan_item(item, *, scanner=None, at=None):
     """Look for faces in every file of an open item and store what was found.
 
     A failure is a result ("failed"), never an exception. A confirmation that waits for the result
-    takes effect where it is clear. Items that are private already are left as they are.
+    takes effect where it is clear and nobody asked for a redaction. Items that are private already
+    are left as they are.
     """
     at = at or timezone.now()
     scans = _scans(item, scanner)
     with transaction.atomic():
         locked = locked_item(item.pk)
-        if not locked.is_private and locked.status in redactions.OPEN_STATUSES:
+        if not locked.is_private and locked.is_open:
             PrivacyScan.objects.bulk_create(scans)
             found = redactions.latest_scans(locked)
             locked.privacy = redactions.worst_result(found, redactions.evidence_of(locked))
-            is_clear = locked.privacy == Privacy.CLEAR
+            is_clear = locked.privacy == Privacy.CLEAR and not locked.requested_redaction
             locked.proposal = Proposal.NONE if is_clear else Proposal.WAITING
             locked.save(update_fields=["privacy", "proposal"])
             detail = {"privacy": locked.privacy, "files": len(scans)}
@@ -153,7 +154,7 @@ def items_to_rescan(*, at=None):
     return (
         TrainingItem.objects.filter(
             Exists(Evidence.objects.filter(incident=OuterRef("incident"))),
-            status__in=redactions.OPEN_STATUSES,
+            status__in=TrainingItem.OPEN_STATUSES,
             privacy__in=[Privacy.UNSCANNED, Privacy.FAILED],
         )
         .exclude(proposal=Proposal.READY)

@@ -44,15 +44,15 @@ def settle(item, *, at):
     redaction is not there yet.
     """
     waiting = waiting_decision(item)
-    if waiting is None:
+    if waiting is None or item.is_being_redacted:
         return
     if not item.is_private and item.proposal == Proposal.READY:
         redactions.apply_verified(item, by=waiting.reviewer, at=at)
-    if item.is_private:
+    if item.proposal == Proposal.BLOCKED:
+        _end(waiting, item, Effect.VOID, at)
+    elif item.is_private:
         move(item, Status.CONFIRMED, at=at, category=waiting.category or item.category)
         _end(waiting, item, Effect.APPLIED, at)
-    elif item.proposal == Proposal.BLOCKED:
-        _end(waiting, item, Effect.VOID, at)
 
 
 def void(waiting, *, item, at):

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from detection.services import evidence as evidence_files
 from hitlsite import audit, people
 from hitlsite.errors import Conflict, Forbidden, NotFound
 from review.models import Decision, TrainingItem
@@ -161,7 +162,7 @@ def _restore(decision, item, by, at):
     applied = redactions.applied_since(item, decision.at)
     if decision.verdict != Verdict.CONFIRMED or not applied:
         return []
-    if not all(redaction.evidence.sealed_path for redaction in applied):
+    if not all(evidence_files.is_restorable(redaction.evidence) for redaction in applied):
         return []
     redactions.withdraw(item, applied, by=by, at=at)
     return applied

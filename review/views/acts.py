@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from hitlsite.errors import DomainError
-from review import selectors
+from review import selectors, tasks
 from review.forms import DecideForm, RedactForm, ReopenForm, UndoForm, parsed
 from review.models import Decision
 from review.services import decisions
@@ -69,7 +69,13 @@ def redact(request, pk):
     privacy_service.apply_redaction(
         item, by=request.user, method=values["method"] or None, drawn_regions=values["regions"]
     )
-    messages.success(request, f"Item {pk} is redacted; every view shows the redacted files now.")
+    tasks.prepare_soon(item)
+    if item.is_being_redacted:
+        text = "the redaction is being prepared, and is put in place once it has passed its check."
+        messages.info(request, f"Item {pk}: {text}")
+    else:
+        text = f"Item {pk} is redacted; every view shows the redacted files now."
+        messages.success(request, text)
     return see_other(_item_address(pk, request.GET))
 
 

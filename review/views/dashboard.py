@@ -2,6 +2,7 @@
 
 from django.views.decorators.http import require_safe
 
+from detection.selectors import open_incidents
 from review import selectors
 from review.views import figures
 from review.views.access import page, reviewers_only
@@ -14,7 +15,7 @@ def dashboard(request):
     context = {
         "counts": selectors.counts(user),
         "days": figures.incidents_by_day(user),
-        "open_incidents": figures.open_incidents(user),
+        "open_incidents": open_incidents(user)[: figures.MOST_ROWS],
         "late_incidents": _some(selectors.late_incidents(user)),
         "troubled": _some(selectors.troubled(user)),
         "has_footage": figures.has_footage(user),

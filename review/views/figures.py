@@ -80,11 +80,5 @@ def _bars(category, days, counts, highest):
     return tuple(bars)
 
 
-def open_incidents(user):
-    """Return the newest incidents that still go on."""
-    visible = Incident.objects.visible_to(user).filter(state=Incident.State.OPEN)
-    return visible.select_related("camera__site")[:MOST_ROWS]
-
-
 def has_footage(user):
     return Footage.objects.visible_to(user).exists()

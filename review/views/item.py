@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 from review import selectors
 from review.forms import CATEGORIES, REASONS
 from review.models import Decision, Redaction, TrainingItem
+from review.services import privacy as privacy_service
 from review.views.access import page, reviewers_only
 from review.views.exhibits import cover, exhibits, needs_redaction
 from review.views.neighbours import neighbours
@@ -14,7 +15,6 @@ from review.views.queue import carried
 from review.views.timeline import timeline
 
 MOST_SIMILAR = 6
-OPEN_STATUSES = (TrainingItem.Status.PENDING_REVIEW, TrainingItem.Status.NEEDS_REVIEW)
 
 
 @require_safe
@@ -26,10 +26,15 @@ def item(request, pk):
 @require_safe
 @reviewers_only
 def privacy(request, pk):
-    """Answer the privacy banner alone; the page asks for it while a redaction is prepared."""
+    """Answer the privacy banner alone; the page asks for it while a redaction is prepared.
+
+    Once nothing is left to prepare, every picture on the page is another: it is loaded anew.
+    """
     shown = selectors.item_for(request.user, pk)
     response = page(request, "review/_privacy.html", privacy_context(request.user, shown))
     del response["HX-Push-Url"]
+    if shown.proposal == TrainingItem.Proposal.NONE:
+        response["HX-Refresh"] = "true"
     return response
 
 
@@ -61,9 +66,10 @@ def item_page(request, pk, *, error=None, status=200):
 
 def privacy_context(user, shown):
     """Return what the banner and the redaction panel need."""
-    is_open = shown.status in OPEN_STATUSES
+    is_blocked = shown.proposal == TrainingItem.Proposal.BLOCKED
+    is_blocked = is_blocked and (shown.is_open or not shown.is_private)
     blocked = []
-    if shown.proposal == TrainingItem.Proposal.BLOCKED:
+    if is_blocked:
         blocked = shown.redactions.filter(state=Redaction.State.BLOCKED).select_related("evidence")
     applied = shown.redactions.filter(state=Redaction.State.APPLIED).select_related("evidence")
     scans = {scan.evidence_id: scan for scan in shown.scans.order_by("pk")}
@@ -73,12 +79,15 @@ def privacy_context(user, shown):
         "blocked": blocked,
         "applied": applied,
         "sealed_until": _sealed_until(applied),
+        "is_being_redacted": shown.is_open and shown.is_being_redacted,
+        "is_blocked": is_blocked,
         "file_count": len(scans),
         "failed_scans": [scan for scan in scans.values() if scan.result == "failed"],
         "files_with_faces": sum(1 for scan in scans.values() if scan.result != "clear"),
         "methods": Redaction.Method.choices,
         "method": settings.REDACTION_METHOD,
-        "may_redact": is_open and user.has_perm("review.redact_trainingitem"),
+        "may_redact": shown.is_open and user.has_perm("review.redact_trainingitem"),
+        "may_undo_redaction": shown.is_open and privacy_service.may_undo(user, applied),
     }
 
 

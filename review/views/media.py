@@ -7,20 +7,20 @@ come back before it shows a copy a second time, and keeps none of what shows fac
 import mimetypes
 import re
 
-from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
-from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpResponse, HttpResponseNotModified, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseNotModified
 from django.views.decorators.http import require_safe
 
 from detection.models import Evidence
 from hitlsite.errors import NotFound
+from hitlsite.streaming import streamed
 from review import selectors
 from review.services import thumbnails
 from review.views.access import reviewers_only
 
 CHUNK_BYTES = 256 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
+LONGEST_POSITION = 18  # digits; a petabyte has 15
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
 
 
 @require_safe
@@ -108,18 +108,26 @@ def parse_range(header, size):
     match = _RANGE.fullmatch(header.replace(" ", ""))
     if not match or match.groups() == ("", ""):
         return None
-    start, end = match.groups()
-    if start == "":
-        first, last = max(size - int(end), 0), size - 1
-        if int(end) == 0:
+    start, end = (_position(digits) for digits in match.groups())
+    if start is None:
+        first, last = max(size - end, 0), size - 1
+        if end == 0:
             raise UnsatisfiableRange(header)
     else:
-        first, last = int(start), min(int(end or size - 1), size - 1)
-        if end and int(end) < int(start):
+        first, last = start, size - 1 if end is None else min(end, size - 1)
+        if end is not None and end < start:
             return None
     if first >= size:
         raise UnsatisfiableRange(header)
     return first, last
+
+
+def _position(digits):
+    """Return a place in a file, None for none; all that lie behind any file count as one."""
+    digits = digits.lstrip("0") or digits[:1]
+    if digits == "":
+        return None
+    return int(digits) if len(digits) <= LONGEST_POSITION else 10**LONGEST_POSITION
 
 
 def _range_header(request, etag):
@@ -146,10 +154,7 @@ def _body(request, name, start, length):
     """Return a response that reads ``length`` bytes in chunks, without blocking an event loop."""
     if request.method == "HEAD":
         return HttpResponse()
-    chunks = _chunks(name, start, length)
-    if isinstance(request, ASGIRequest):
-        return StreamingHttpResponse(_without_blocking(chunks))
-    return StreamingHttpResponse(chunks)
+    return streamed(request, _chunks(name, start, length))
 
 
 def _chunks(name, start, length):
@@ -161,9 +166,3 @@ def _chunks(name, start, length):
                 return
             length -= len(chunk)
             yield chunk
-
-
-async def _without_blocking(chunks):
-    following = sync_to_async(lambda: next(chunks, None))
-    while (chunk := await following()) is not None:
-        yield chunk

@@ -36,11 +36,15 @@ FOUNDATION_LAYERS = {
     "metrics": 1,
     "checks": 1,
     "api_errors": 1,
+    "streaming": 1,
     "logs": 1,
     "audit": 3,
     "jobs": 3,
     "people": 3,
+    "sites": 3,
+    "broker": 3,
     "storage": 6,
+    "bounds": 6,
     "errors": 6,
 }
 # The glue is what starts the project, so it may know every app.

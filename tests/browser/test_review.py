@@ -20,9 +20,11 @@ def address(item):
 
 @pytest.fixture
 def at_first(sign_in, visit, reviewer, items):
-    """A reviewer looks at the first item."""
+    """A reviewer looks at the first item, whose pictures have all come."""
     sign_in(reviewer)
-    return visit("review:item", items[0].pk)
+    page = visit("review:item", items[0].pk)
+    page.wait_for_load_state("networkidle")
+    return page
 
 
 def decided(item):

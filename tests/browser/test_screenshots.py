@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from detection.models import Evidence
+from detection.vision import scenes
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,68 +23,62 @@ IMAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "images"
 DOCUMENTED = ("dashboard-light.png", "queue-light.png", "item-dark.png", "item-phone.png")
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 STYLES = [(DESK, "light"), (DESK, "dark"), (PHONE, "light")]
-# Where a worker walks through worker-zone-detection-preview.mp4, by seconds of that film.
-WALK = {
-    0.0: (0.505, 0.521, 0.708, 0.997),
-    0.4: (0.396, 0.447, 0.587, 0.991),
-    1.0: (0.306, 0.336, 0.494, 0.994),
-    1.6: (0.265, 0.287, 0.416, 0.994),
-    2.4: (0.225, 0.231, 0.362, 0.872),
-    3.0: (0.204, 0.212, 0.335, 0.836),
-    3.8: (0.185, 0.199, 0.322, 0.783),
-}
+# The stay of the rendered scene's first visitor, in seconds of that film.
+START, END = 6.0, 13.0
 STILLS = {
-    Evidence.Kind.FRAME_OPEN: 1.0,
-    Evidence.Kind.FRAME_PEAK: 1.6,
-    Evidence.Kind.FRAME_LAST: 3.8,
+    Evidence.Kind.FRAME_OPEN: 7.0,
+    Evidence.Kind.FRAME_PEAK: 9.0,
+    Evidence.Kind.FRAME_LAST: 13.0,
 }
-ZONE = {"name": "press", "kind": "restricted"}
-ZONE |= {"polygon": [[0.12, 0.3], [0.5, 0.25], [0.62, 0.97], [0.08, 0.97]]}
 # The player's own spinner fades for a moment after a seek.
 SETTLED = """one => new Promise(done => {
     one.onseeked = () => setTimeout(done, 600);
-    one.currentTime = 1.6;
+    one.currentTime = 3.0;
 })"""
 CATEGORIES = ("restricted_zone_entry", "loitering", "vehicle_detected")
+WHY = {
+    "restricted_zone_entry": "person inside restricted zone staff door for {seconds} s",
+    "loitering": "person loitering in waiting area for {seconds} s",
+    "vehicle_detected": "car in loading bay for {seconds} s",
+}
 
 
-def film(path):
-    """Return the pictures of a film by their seconds, ten a second."""
-    import av
+class Scene:
+    """A rendered film: pictures by seconds, ten a second, and where the visitor is in them."""
 
-    with av.open(str(path)) as container:
-        frames = [
-            (frame.time, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)
+    def __init__(self, folder):
+        import av
+
+        self.truth = scenes.render_scene(folder / "scene.mp4", seconds=16)
+        with av.open(str(folder / "scene.mp4")) as container:
+            self.pictures = {
+                round(frame.time, 1): frame.to_ndarray(format="rgb24")
+                for frame in container.decode(video=0)
+                if START <= frame.time <= END
+            }
+        self.zones = [
+            {"name": zone.name, "kind": zone.kind, "polygon": [list(xy) for xy in zone.polygon]}
+            for zone in self.truth.zones
         ]
-    return {round(at, 1): image for at, image in reversed(frames)}
+
+    def seen(self, at_seconds):
+        box = self.truth.visits[0].boxes_xyxy[round(at_seconds * self.truth.fps)]
+        return {
+            "at_seconds": at_seconds,
+            "track_id": 7,
+            "class_name": "person",
+            "score": 0.9,
+            "box_xyxy": [round(edge, 4) for edge in box],
+        }
 
 
-def where(at_seconds):
-    """Return the worker's box between the times of WALK."""
-    times = sorted(WALK)
-    later = next((time for time in times if time >= at_seconds), times[-1])
-    earlier = max((time for time in times if time <= at_seconds), default=times[0])
-    share = (at_seconds - earlier) / (later - earlier) if later > earlier else 0
-    pairs = zip(WALK[earlier], WALK[later], strict=True)
-    return [round(a + share * (b - a), 4) for a, b in pairs]
-
-
-def seen(at_seconds):
-    return {
-        "at_seconds": at_seconds,
-        "track_id": 7,
-        "class_name": "person",
-        "score": 0.9,
-        "box_xyxy": where(at_seconds),
-    }
-
-
-def add_files(incident, pictures):
-    height, width = pictures[0.0].shape[:2]
+def add_files(incident, scene):
+    pictures = scene.pictures
+    height, width = pictures[START].shape[:2]
     size = {"width": width, "height": height}
     for kind, at_seconds in STILLS.items():
         content = factories.jpeg(pictures[at_seconds])
-        looks = [seen(at_seconds)]
+        looks = [scene.seen(at_seconds)]
         factories.evidence(
             incident, kind, content, at_seconds=at_seconds, observations=looks, **size
         )
@@ -92,20 +87,19 @@ def add_files(incident, pictures):
         incident,
         Evidence.Kind.CLIP,
         factories.clip([pictures[at].copy() for at in times]),
-        at_seconds=0.0,
+        at_seconds=times[0],
         end_seconds=times[-1],
-        observations=[seen(at) for at in times[::2]],
+        observations=[scene.seen(at) for at in times[::2]],
         **size,
     )
 
 
 @pytest.fixture
-def busy_site(camera, footage, reviewer):
+def busy_site(camera, tmp_path, reviewer):
     """A fortnight of work at one camera, and one item to look at."""
-    now = timezone.now()
-    source = factories.footage(camera, configuration={"zones": [ZONE]})
+    now, scene = timezone.now(), Scene(tmp_path)
+    source = factories.footage(camera, configuration={"zones": scene.zones})
     part, served = factories.segment(source), factories.deployment(name="yolo11n")
-    pictures = film(footage / "worker-zone-detection-preview.mp4")
     made = []
     for number in range(48):
         category = CATEGORIES[number % 5 % 3]
@@ -116,16 +110,14 @@ def busy_site(camera, footage, reviewer):
             with_files=False,
             category=category,
             severity=("high", "medium", "low")[number % 5 % 3],
-            why=f"{category.replace('_', ' ')} at the press for {4 + number % 9}.2 s",
-            opened_at_seconds=1.0,
-            seconds=2.8,
+            why=WHY[category].format(seconds=10 + number % 9),
+            opened_at_seconds=7.0,
+            seconds=6.0,
         )
         opened_at = now - timedelta(days=(number * number) % 13, minutes=number * 7)
         type(incident).objects.filter(pk=incident.pk).update(opened_at=opened_at)
-        incident.rule_hits.update(
-            rule_name="Keep clear of the press", kind="restricted_zone_entry", zone="press"
-        )
-        add_files(incident, pictures)
+        incident.rule_hits.update(rule_name="loitering", kind="loitering", zone="waiting area")
+        add_files(incident, scene)
         status = ("pending_review", "confirmed", "rejected", "pending_review")[number % 4]
         made.append(factories.item(incident, status=status))
     return made
@@ -155,7 +147,7 @@ def test_pages_are_pictured(
 
 
 def publish(path):
-    """Write a picture into the documentation, in 256 colours: a third of the bytes."""
+    """Write a picture into the documentation."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(256).save(IMAGES / path.name, optimize=True)
+        picture.convert("RGB").save(IMAGES / path.name, optimize=True)

@@ -24,18 +24,18 @@ RULES = {
 
 def draw_film(path, *, visits=VISITS, seconds=SECONDS):
     """Write a film in which a person walks to the middle, stays, and walks on, once a visit."""
-    scene = empty_scene()
-    images, times = [], []
-    for number in range(int(seconds * FPS)):
-        at_seconds = number / FPS
-        left = next((_left(at_seconds, *visit) for visit in visits if _within(at_seconds, *visit)), None)
-        images.append(scene if left is None else with_person(scene, left))
-        times.append(at_seconds)
+    times, images = zip(*pictures(visits, seconds), strict=True)
     return write_video(path, images, times)
 
 
-def _within(at_seconds, start, end):
-    return start <= at_seconds <= end
+def pictures(visits, seconds):
+    """Yield (seconds, picture) of such a film."""
+    scene = empty_scene()
+    for number in range(int(seconds * FPS)):
+        at_seconds = number / FPS
+        present = [visit for visit in visits if visit[0] <= at_seconds <= visit[1]]
+        left = _left(at_seconds, *present[0]) if present else None
+        yield at_seconds, scene if left is None else with_person(scene, left)
 
 
 def _left(at_seconds, start, end):

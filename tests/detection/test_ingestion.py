@@ -200,9 +200,10 @@ def write_truncated(film, cut):
     """Copy a film with its index in front, and drop the second half of the bytes."""
     import av
 
-    with av.open(str(film)) as source, av.open(
-        str(cut), "w", options={"movflags": "faststart"}
-    ) as sink:
+    with (
+        av.open(str(film)) as source,
+        av.open(str(cut), "w", options={"movflags": "faststart"}) as sink,
+    ):
         stream = sink.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(source.streams.video[0]):
             if packet.dts is not None:

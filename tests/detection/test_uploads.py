@@ -163,7 +163,7 @@ class TestVideo:
         assert "no such file" in told["error"]
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_what_is_uploaded_is_worked_on_at_once(phone, camera, visit, eager_tasks):
     type(camera).objects.filter(pk=camera.pk).update(detector="motion")
     for content, kind in ((photo(), "photo"), (visit, "video")):
@@ -171,7 +171,7 @@ def test_what_is_uploaded_is_worked_on_at_once(phone, camera, visit, eager_tasks
         assert phone.ask(upload_id).json()["state"] == "done"
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_a_broker_that_is_away_costs_no_upload(phone, monkeypatch):
     def away(*args, **kwargs):
         raise OSError("connection refused")
@@ -254,7 +254,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(phone, monkeypatch):
 
 
 @pytest.mark.sql
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 class TestAtOnce:
     @pytest.mark.parametrize("kind", ["photo", "video"])
     def test_equal_uploads_are_one_row(self, camera, visit, kind):

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -58,7 +59,7 @@ def manage(environment, *arguments):
 
 def start_worker(environment, log):
     return subprocess.Popen(
-        [sys.executable, "-m", "celery", "-A", "hitlsite", "worker", "--pool", "solo"],
+        [sys.executable, "-m", "celery", "-A", "hitlsite", "worker", "-P", "solo", "-Q", "ingest"],
         env=environment,
         stdout=log,
         stderr=log,
@@ -79,30 +80,34 @@ def wait_for(condition, seconds, what):
         time.sleep(0.05)
 
 
+@contextmanager
+def worker(environment, log):
+    process = start_worker(environment, log)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def test_the_same_incidents_none_twice_none_lost(installation, tmp_path, footage):
     film = str(footage / "one-by-one-person-detection.mp4")
-    options = ["--video", film, "--config", str(tmp_path / "rules.yaml")]
-    manage(installation, "watch", *options, "--camera", "Undisturbed")
-    wanted = ask(installation, TOLD)
-    assert len(wanted) == 6
-    counted = "SELECT count(*) FROM detection_incident WHERE state = 'open'"
+    options = ["--video", film, "--config", str(tmp_path / "rules.yaml"), "--queue"]
+    is_open = "SELECT count(*) FROM detection_incident WHERE state = 'open'"
     done = "SELECT count(*) FROM detection_footage WHERE ended_at IS NOT NULL"
-    manage(installation, "watch", *options, "--camera", "Disturbed", "--queue")
     with (tmp_path / "worker.log").open("w") as log:
-        worker = start_worker(installation, log)
-        try:
-            wait_for(lambda: ask(installation, counted) != [(0,)], 120, "an open incident")
-        finally:
-            os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait()
-        assert ask(installation, done) == [(1,)]
+        manage(installation, "watch", *options, "--camera", "Undisturbed")
+        with worker(installation, log):
+            wait_for(lambda: ask(installation, done) == [(1,)], 240, "the undisturbed run")
+        wanted = ask(installation, TOLD)
+        assert len(wanted) == 6
+        manage(installation, "watch", *options, "--camera", "Disturbed")
+        with worker(installation, log):
+            wait_for(lambda: ask(installation, is_open) != [(0,)], 120, "an open incident")
+        assert ask(installation, done) == [(1,)], "killed too late to show anything"
         time.sleep(3.1)  # the dead worker's lease
-        worker = start_worker(installation, log)
-        try:
+        with worker(installation, log):
             wait_for(lambda: ask(installation, done) == [(2,)], 240, "the rest")
-        finally:
-            os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait()
     found = ask(installation, TOLD)
     assert len(found) == 12
     assert sorted(found) == sorted(wanted * 2)

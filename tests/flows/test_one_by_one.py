@@ -75,9 +75,7 @@ def run(request, footage, model_dir, truth, tmp_path_factory):
         classes=("person",),
     )
     source = open_source(footage / FILM)
-    tracker = make_tracker(
-        tracker_kind, sampling_fps=fps, frame_size=(source.width, source.height)
-    )
+    tracker = make_tracker(tracker_kind, sampling_fps=fps, frame_size=(source.width, source.height))
     pipeline, sampler = TrackingPipeline(detector, tracker, MotionGate()), Sampler(fps)
     sets = {
         "entry": [ENTRY],

@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from hitlsite import audit
+from hitlsite.errors import DomainError
 from hitlsite.models import AuditDetail, AuditEntry, AuditHead, Site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
@@ -43,10 +44,43 @@ def test_an_entry_outside_a_transaction_is_refused(site, monkeypatch):
         audit.record("site.changed", site)
 
 
-def test_blanked_details_keep_the_chain_whole(chain):
-    audit.blank_detail(chain[1])
+def test_blanked_details_keep_the_chain_whole(chain, site):
+    made = audit.blank(2, reason="asked to be forgotten")
     assert audit.verify().is_whole
-    assert AuditDetail.objects.get(entry=chain[1]).content is None
+    detail = AuditDetail.objects.get(entry=chain[1])
+    assert (detail.content, detail.salt) == (None, "")
+    assert (made.action, made.object_id, made.site) == ("audit.blanked", str(chain[1].pk), site)
+    assert made.detail.content == {"reason": "asked to be forgotten"}
+    assert "naïve 0" in str(AuditDetail.objects.get(entry=chain[0]).content)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "reason", "error"),
+    [
+        (99, "asked", "no audit entry 99"),
+        (10**30, "asked", "no audit entry"),
+        (-1, "asked", "no audit entry -1"),
+        (1, " ", "Say why"),
+        (2, "asked again", "erased before"),
+    ],
+)
+def test_blanking_is_refused(chain, sequence, reason, error):
+    audit.blank(2, reason="asked")
+    before = AuditEntry.objects.count()
+    with pytest.raises(DomainError, match=error):
+        audit.blank(sequence, reason=reason)
+    assert AuditEntry.objects.count() == before
+    assert AuditDetail.objects.get(entry=chain[0]).content
+
+
+def test_the_command_blanks_and_says_where_it_is_written(chain):
+    out = io.StringIO()
+    call_command("blank_audit", entry=3, reason="asked", stdout=out)
+    assert "entry 5 says so" in out.getvalue()
+    assert audit.verify(expected_head=out.getvalue().split()[-1]).is_whole
+    with pytest.raises(CommandError, match="no audit entry 77") as refused:
+        call_command("blank_audit", entry=77, reason="asked", stdout=out)
+    assert refused.value.returncode == 2
 
 
 @pytest.mark.parametrize(

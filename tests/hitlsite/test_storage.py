@@ -5,9 +5,11 @@ import sys
 import textwrap
 
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import InMemoryStorage, default_storage
+from storages.backends.s3 import S3Storage
 
 from hitlsite import storage
+from hitlsite.settings.storage import bucket_storage
 
 pytestmark = pytest.mark.usefixtures("data_dir")
 
@@ -33,6 +35,67 @@ def test_a_file_moves_into_storage(tmp_path):
     assert (size, path.exists()) == (4, False)
     local, is_copy = storage.local_copy(name)
     assert (local.read_bytes(), is_copy) == (b"film", False)
+
+
+@pytest.fixture
+def overtaken(monkeypatch):
+    """Every asker finds a name free, as two workers do that store the same content at once."""
+    kept = InMemoryStorage()
+    monkeypatch.setattr(storage, "default_storage", kept)
+    exists = kept.exists
+    asked = []
+
+    def late(name):
+        asked.append(name)
+        return asked.count(name) > 1 and exists(name)
+
+    return kept, lambda: monkeypatch.setattr(kept, "exists", late), asked
+
+
+@pytest.mark.parametrize("how", ["bytes", "file"])
+def test_of_two_racing_stores_one_object_stays(overtaken, tmp_path, how):
+    kept, race, asked = overtaken
+
+    def store():
+        if how == "bytes":
+            return storage.store_bytes(1, "frames", b"picture", suffix=".jpg")
+        path = tmp_path / "picture.jpg"
+        path.write_bytes(b"picture")
+        return storage.store_file(1, "frames", path)
+
+    first = store()
+    race()
+    assert store() == first
+    assert asked.count(first[0]) > 1  # the storage itself saw that the name was taken
+    folder, _, name = first[0].rpartition("/")
+    assert kept.listdir(folder) == ([], [name])
+    assert kept.open(first[0]).read() == b"picture"
+
+
+def test_a_storage_that_renames_everything_is_found_out(monkeypatch):
+    class Wayward(InMemoryStorage):
+        def get_available_name(self, name, max_length=None):
+            return f"{name}.kept"
+
+    wayward = Wayward()
+    monkeypatch.setattr(storage, "default_storage", wayward)
+    with pytest.raises(RuntimeError, match=r"takes no file under the name sites/1/frames/.*\.jpg"):
+        storage.store_bytes(1, "frames", b"picture", suffix=".jpg")
+    assert not any(files for _, _, files in _walk(wayward))
+
+
+def _walk(kept, folder=""):
+    folders, files = kept.listdir(folder)
+    yield folder, folders, files
+    for name in folders:
+        yield from _walk(kept, f"{folder}/{name}" if folder else name)
+
+
+def test_a_bucket_keeps_the_name_that_it_is_given():
+    options = bucket_storage("evidence")["OPTIONS"]
+    name = storage.content_path(1, "frames", "ab" * 32, ".jpg")
+
+    assert S3Storage(**options).get_available_name(name) == name
 
 
 def test_deleting_a_missing_file_is_fine():

@@ -64,6 +64,11 @@ def body(response):
         ("bytes=-1", 100, (99, 99)),
         ("bytes=-1000", 100, (0, 99)),
         ("Bytes = 5 - 6", 100, (5, 6)),
+        ("bytes=0005-0006", 100, (5, 6)),
+        (f"bytes=5-{'9' * 5000}", 100, (5, 99)),
+        (f"bytes=-{'9' * 5000}", 100, (0, 99)),
+        (f"bytes={'9' * 5000}-6", 100, None),
+        (f"bytes={'0' * 5000}5-6", 100, (5, 6)),
         ("", 100, None),
         ("bytes=-", 100, None),
         ("bytes=20-10", 100, None),
@@ -78,7 +83,9 @@ def test_a_range_is_read(header, size, wanted):
 
 
 @pytest.mark.parametrize(
-    ("header", "size"), [("bytes=100-", 100), ("bytes=-0", 100), ("bytes=0-", 0), ("bytes=-5", 0)]
+    ("header", "size"),
+    [("bytes=100-", 100), ("bytes=-0", 100), ("bytes=0-", 0), ("bytes=-5", 0)]
+    + [(f"bytes={'9' * 5000}-", 100), (f"bytes=-{'0' * 5000}", 100)],
 )
 def test_a_range_behind_the_end_cannot_be_satisfied(header, size):
     with pytest.raises(UnsatisfiableRange):
@@ -237,6 +244,16 @@ def test_a_thumbnail_is_made_once(clip):
     storage.delete(clip.path)
 
     assert thumbnails.thumbnail(clip) == name
+
+
+def test_a_thumbnail_made_again_is_the_same_file(camera):
+    item = factories.item(factories.incident(camera))
+    for row in item.incident.evidence.all():
+        made = settings.MEDIA_ROOT / thumbnails.thumbnail(row)
+        first = made.read_bytes()
+        made.unlink()
+
+        assert (settings.MEDIA_ROOT / thumbnails.thumbnail(row)).read_bytes() == first
 
 
 def test_a_file_that_is_no_picture_has_no_thumbnail(signed_in, camera):

@@ -231,6 +231,8 @@ def test_a_redaction_can_be_taken_back_while_the_original_is_sealed(signed_in, c
     ("values", "field"),
     [
         ({"regions": "{"}, "regions"),
+        ({"regions": "[" * 90_000}, "regions"),
+        ({"regions": "[" * 900 + "]" * 900}, "regions"),
         ({"regions": '{"a": 1}'}, "regions"),
         ({"regions": "[1]"}, "regions"),
         ({"regions": json.dumps([{"box_xyxy": [0, 0, 2, 2]}])}, "regions.0"),

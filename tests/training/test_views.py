@@ -1,6 +1,5 @@
 """The export pages: every state, and who is let in."""
 
-import asyncio
 import io
 import json
 import zipfile
@@ -13,7 +12,6 @@ from tests import factories
 from tests.cast import person
 from training.models import ExportRun
 from training.services import exports
-from training.views import _without_blocking
 
 LIST = "/exports/"
 pytestmark = pytest.mark.django_db
@@ -39,6 +37,14 @@ def test_without_exports_the_page_says_so(as_admin, exports_here):
 
     assert "Nothing was exported yet" in page
     assert "too few" in page
+
+
+@pytest.mark.parametrize(("field", "day"), [("until", "9999-12-31"), ("since", "0001-01-01")])
+def test_a_day_that_is_too_far_off_is_refused(as_admin, exports_here, site, field, day):
+    response = as_admin.post(LIST, {"site": site.pk, "image_form": "file", field: day})
+
+    assert response.status_code == 422
+    assert "too far off" in response.content.decode()
 
 
 def test_an_export_is_asked_for_and_a_worker_is_woken(
@@ -131,6 +137,26 @@ def test_what_a_command_wrote_elsewhere_is_not_served(as_admin, items, site, tmp
     assert as_admin.get(f"{LIST}{run.pk}/files/{name}/").status_code == 404
 
 
+def test_files_on_another_machine_are_said_to_be_there(as_admin, done, exports_here):
+    (exports_here / done.directory).rename(exports_here / "elsewhere")
+    page = as_admin.get(f"{LIST}{done.pk}/").content.decode()
+    download = as_admin.get(f"{LIST}{done.pk}/files/{done.files[0]['name']}/")
+    refusal = as_admin.get(f"/api/v1/exports/{done.pk}/files/{done.files[0]['name']}/").json()
+
+    assert done.files[0]["name"] not in page
+    for text in (page, download.content.decode(), refusal["error"]["message"]):
+        assert f"exports/{done.directory}" in text
+        assert "not on this machine" in text
+    assert download.status_code == 404
+    assert refusal["error"]["code"] == "files_elsewhere"
+
+
+def test_an_unfinished_export_has_no_files_yet(as_admin, site):
+    run = ExportRun.objects.create(site=site)
+
+    assert "not finished" in as_admin.get(f"{LIST}{run.pk}/files/x.json/").content.decode()
+
+
 PATHS = ("{pk}/", "{pk}/files/{name}/")
 
 
@@ -200,7 +226,12 @@ def test_the_api_queues_an_export(
     [
         ({"image_form": "painting"}, 422, "invalid"),
         ({"filters": {"camera": 99999}}, 422, "invalid"),
+        ({"filters": {"camera": 10**30}}, 422, "invalid"),
+        ({"filters": {"items": [10**30]}}, 422, "invalid"),
         ({"filters": {"since": "soon"}}, 422, "invalid"),
+        ({"filters": {"since": "0001-01-01"}}, 422, "invalid"),
+        ({"filters": {"until": "9999-12-31"}}, 422, "invalid"),
+        ({"site": 10**30}, 404, "not_found"),
         ({"site": 99999}, 404, "not_found"),
         ([1], 422, "invalid"),
         ({"filters": {"category": "aggression"}}, 409, "too_few_confirmed"),
@@ -212,6 +243,17 @@ def test_the_api_refuses_in_one_form(as_admin, items, wanted, status, code):
     )
 
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [("[" * 100_000, 400), ('{"filters": NaN}', 400), (b"\xff", 400), (" " * 1_000_001, 413)],
+)
+def test_the_api_survives_what_is_no_json(as_admin, site, raw, status):
+    response = as_admin.post("/api/v1/exports/", raw, content_type="application/json")
+
+    assert response.status_code == status
+    assert sorted(response.json()["error"]) == ["code", "fields", "message"]
 
 
 @pytest.mark.parametrize(
@@ -232,13 +274,6 @@ def test_the_api_is_for_admins_of_the_site(client, done, who, expected, request)
 def test_the_api_is_closed_to_strangers(client, done):
     for path in ("", f"{done.pk}/", f"{done.pk}/files/{done.files[0]['name']}/"):
         assert client.get(f"/api/v1/exports/{path}").status_code in (401, 403)
-
-
-def test_an_event_loop_gets_the_same_pieces():
-    async def gather():
-        return [part async for part in _without_blocking(iter([b"a", b"b"]))]
-
-    assert asyncio.run(gather()) == [b"a", b"b"]
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "9" * 30])

@@ -4,6 +4,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from detection.models import Incident
+from hitlsite.api.serializers import StrictSerializer
+from hitlsite.bounds import LARGEST_ID
 from training.models import ExportRun
 
 IMAGE_FORMS = ExportRun._meta.get_field("image_form").choices
@@ -59,17 +61,19 @@ class ExportPageSerializer(serializers.Serializer):
     next_cursor = serializers.CharField(allow_null=True)
 
 
-class ExportFiltersSerializer(serializers.Serializer):
-    camera = serializers.IntegerField(required=False, min_value=1)
+class ExportFiltersSerializer(StrictSerializer):
+    camera = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
     category = serializers.ChoiceField(choices=Incident.Category.choices, required=False)
     since = serializers.DateField(required=False, help_text="a day at the site, included")
     until = serializers.DateField(required=False, help_text="a day at the site, included")
     items = serializers.ListField(
-        child=serializers.IntegerField(min_value=1), required=False, allow_empty=False
+        child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),
+        required=False,
+        allow_empty=False,
     )
 
 
-class ExportRequestSerializer(serializers.Serializer):
+class NewExportSerializer(StrictSerializer):
     site = serializers.IntegerField(
         required=False, help_text="needed where you belong to several sites"
     )

@@ -8,32 +8,28 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from hitlsite.api.serializers import refusals
+from hitlsite.bounds import as_id
 from hitlsite.errors import DomainError
-from review.api.parsers import BoundedJSONParser
-from review.api.serializers import ErrorSerializer
 from training import selectors, tasks, views
 from training.api.serializers import (
     ExportPageSerializer,
-    ExportRequestSerializer,
     ExportRunSerializer,
+    NewExportSerializer,
 )
 from training.services import exports
 
 PAGE_SIZE = 50
-_ERRORS = dict.fromkeys((401, 403, 404), ErrorSerializer)
-_REFUSALS = {**_ERRORS, **dict.fromkeys((400, 409, 422), ErrorSerializer)}
 
 
 class ExportsView(APIView):
     """The exports of one's sites."""
 
-    parser_classes = [BoundedJSONParser]
-
     @extend_schema(
         operation_id="exports_list",
         summary="List exports, the newest first",
         parameters=[OpenApiParameter("cursor", description="next_cursor of the page before")],
-        responses={200: ExportPageSerializer, 400: ErrorSerializer, **_ERRORS},
+        responses={200: ExportPageSerializer, **refusals(400)},
     )
     def get(self, request):
         runs = selectors.export_runs(request.user).order_by("-pk")
@@ -48,13 +44,13 @@ class ExportsView(APIView):
     @extend_schema(
         operation_id="exports_create",
         summary="Queue an export of confirmed items",
-        request=ExportRequestSerializer,
-        responses={202: ExportRunSerializer, **_REFUSALS},
+        request=NewExportSerializer,
+        responses={202: ExportRunSerializer, **refusals(400, 404, 409, 413, 415, 422)},
     )
     def post(self, request):
         # Who may not export is told so before anything that was sent is looked at.
         selectors.export_runs(request.user)
-        given = ExportRequestSerializer(data=request.data)
+        given = NewExportSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         wanted = given.validated_data
         site = selectors.site_for(request.user, wanted.get("site"))
@@ -71,9 +67,10 @@ class ExportsView(APIView):
 
 def _read_cursor(text):
     """Return the id in a cursor that a page gave."""
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    pk = as_id(text)
+    if pk is None:
         raise DomainError("cursor_invalid", "The cursor is not one that a page gave.", status=400)
-    return int(text)
+    return pk
 
 
 class ExportView(APIView):
@@ -82,7 +79,7 @@ class ExportView(APIView):
     @extend_schema(
         operation_id="exports_retrieve",
         summary="State, progress and files of an export",
-        responses={200: ExportRunSerializer, **_ERRORS},
+        responses={200: ExportRunSerializer, **refusals(404)},
     )
     def get(self, request, pk):
         return Response(ExportRunSerializer(selectors.export_run(request.user, pk)).data)
@@ -94,7 +91,7 @@ class ExportFileView(APIView):
     @extend_schema(
         operation_id="exports_file",
         summary="Download a file of an export, or export_<name>.zip with its pictures",
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **_ERRORS},
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **refusals(404)},
     )
     def get(self, request, pk, name):
         return views.download(request._request, request.user, pk, name)

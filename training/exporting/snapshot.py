@@ -103,14 +103,16 @@ class SnapshotWriter:
         """
         self._lines.close()
         self._write_coco()
-        name = self._free_name(at, taken)
+        hashes = [_sha256_of(self._folder / part) for part in (".jsonl", ".coco")]
+        name = _free_name(at, hashes, taken)
         files = [
-            self._named(".jsonl", f"training_dataset_{name}.jsonl"),
-            self._named(".coco", f"coco_annotations_{name}.json"),
+            self._named(".jsonl", f"training_dataset_{name}.jsonl", hashes[0]),
+            self._named(".coco", f"coco_annotations_{name}.json", hashes[1]),
         ]
         head = {"name": name, "created_at": at.isoformat(), "files": files, **told}
         counts = self._write_manifest(head)
-        files = [*files, self._named(".manifest", f"manifest_{name}.json")]
+        written = _sha256_of(self._folder / ".manifest")
+        files = [*files, self._named(".manifest", f"manifest_{name}.json", written)]
         self.close()
         return Snapshot(name, files, counts)
 
@@ -146,20 +148,9 @@ class SnapshotWriter:
             rows.close()
             rows.path.unlink(missing_ok=True)
 
-    def _free_name(self, at, taken):
-        digest = hashlib.sha256()
-        for part in (".jsonl", ".coco"):
-            digest.update(_sha256_of(self._folder / part).encode())
-        wanted = f"{at:%Y%m%dT%H%M%SZ}_{digest.hexdigest()[:8]}"
-        name, number = wanted, 1
-        while taken(name):
-            number += 1
-            name = f"{wanted}-{number}"
-        return name
-
-    def _named(self, part, name):
+    def _named(self, part, name, sha256):
         path = (self._folder / part).rename(self._folder / name)
-        return {"name": name, "sha256": _sha256_of(path), "byte_count": path.stat().st_size}
+        return {"name": name, "sha256": sha256, "byte_count": path.stat().st_size}
 
     def _counts(self):
         return {
@@ -168,6 +159,16 @@ class SnapshotWriter:
             "annotations": self._rows["coco_annotations"].count,
             **{f"by_{name}": dict(tally) for name, tally in self._tallies.items()},
         }
+
+
+def _free_name(at, hashes, taken):
+    digest = hashlib.sha256("".join(hashes).encode()).hexdigest()
+    wanted = f"{at:%Y%m%dT%H%M%SZ}_{digest[:8]}"
+    name, number = wanted, 1
+    while taken(name):
+        number += 1
+        name = f"{wanted}-{number}"
+    return name
 
 
 def _sha256_of(path: Path) -> str:

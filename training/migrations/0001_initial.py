@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ('lease_holder', models.CharField(blank=True, max_length=64)),
                 ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('not_before', models.DateTimeField(blank=True, null=True)),
                 ('error_code', models.CharField(blank=True, max_length=64)),
                 ('error_message', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

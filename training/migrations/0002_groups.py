@@ -10,6 +10,7 @@ _REVIEWER = (
     "detection.view_zone",
     "detection.view_rule",
     "detection.view_footage",
+    "detection.view_photo",
     "detection.view_incident",
     "detection.view_evidence",
     "detection.view_deployment",

@@ -15,13 +15,29 @@ def folder_of(export):
     """Return where a worker put an export.
 
     Raises:
-        NotFound: it is not finished, gone, or an operator's command wrote it elsewhere.
+        NotFound: it is not finished, or its files are not where this process can read them; the
+            code files_elsewhere and the message say where they were written.
     """
-    is_here = export.directory and not export.directory.startswith("/")
+    if export.state != ExportRun.State.DONE:
+        raise NotFound(f"Export {export.pk} is not finished.")
     folder = settings.EXPORT_DIR / export.directory
-    if export.state != ExportRun.State.DONE or not is_here or not folder.is_dir():
-        raise NotFound(f"There are no files of export {export.pk} here.")
+    elsewhere = whereabouts(export)
+    if elsewhere:
+        raise NotFound(f"Export {export.pk}: {elsewhere}", code="files_elsewhere")
     return folder
+
+
+def whereabouts(export):
+    """Say where the files of a finished export are, "" where they can be fetched from here."""
+    if export.directory.startswith("/"):
+        return f"A command wrote it to {export.directory}."
+    if (settings.EXPORT_DIR / export.directory).is_dir():
+        return ""
+    return (
+        f"Its files are not on this machine. The worker that wrote them put them into exports/"
+        f"{export.directory} of its own data folder; every machine sees them where all share one "
+        f"SECOND_LOOK_DATA_DIR. If they were deleted, export again."
+    )
 
 
 def archive_name(export):

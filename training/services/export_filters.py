@@ -4,6 +4,7 @@ from datetime import date
 from functools import partial
 
 from detection.models import Camera, Incident
+from hitlsite.bounds import as_id, is_day_in_range
 from hitlsite.errors import DomainError
 
 MOST_CHOSEN = 30_000
@@ -40,9 +41,9 @@ def invalid(field, message):
 
 
 def _camera(site, value):
-    pk = value.pk if isinstance(value, Camera) else int(value)
+    pk = value.pk if isinstance(value, Camera) else as_id(value)
     if not Camera.objects.filter(site=site, pk=pk).exists():
-        raise ValueError(f"The site has no camera {pk}.")
+        raise ValueError(f"The site has no camera {str(value)[:20]}.")
     return pk
 
 
@@ -53,10 +54,16 @@ def _category(value):
 
 
 def _day(value):
-    return (value if isinstance(value, date) else date.fromisoformat(value)).isoformat()
+    day = value if isinstance(value, date) else date.fromisoformat(value)
+    if not is_day_in_range(day):
+        raise ValueError(f"{day} is too far off.")
+    return day.isoformat()
 
 
 def _items(value):
     if len(value) > MOST_CHOSEN:
         raise ValueError(f"At most {MOST_CHOSEN} items can be chosen one by one.")
-    return sorted({int(pk) for pk in value})
+    chosen = {as_id(pk) for pk in value}
+    if None in chosen:
+        raise ValueError("These must be the ids of items.")
+    return sorted(chosen)

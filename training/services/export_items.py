@@ -14,6 +14,7 @@ from detection.models import Evidence
 from hitlsite.errors import DomainError
 from review.models import TrainingItem
 from review.services import privacy
+from training.exporting.records import Item, Picture, boxes_of
 
 NOT_PRIVATE = "not_private"
 
@@ -42,8 +43,6 @@ class ItemReader:
             LeftOut: a file is missing, altered or unreadable, or there is no still.
             DomainError: not_private, naming item and file.
         """
-        from training.exporting.records import Item
-
         with self._timed("files"):
             stills = self._stills(row)
         with self._timed("privacy"):
@@ -97,8 +96,6 @@ class ItemReader:
             raise LeftOut(error.code) from error
 
     def _picture(self, row, evidence, content, size):
-        from training.exporting.records import Picture, boxes_of
-
         sha256 = evidence["sha256"]
         corrected = self._corrected.get(sha256)
         applied_sha256, method, regions = row["redactions"].get(evidence["id"], ("", "", ""))

@@ -3,15 +3,14 @@
 import time
 from pathlib import Path
 
-from detection.services import cameras, ingestion, summaries
 from detection.services import footage as footage_service
+from detection.services import ingestion, summaries
 from hitlsite import jobs
 from hitlsite.commands import Command as DoorCommand
 from hitlsite.commands import write_json
 from hitlsite.errors import DomainError
 from review.models import TrainingItem
 from review.services import conversion, proposing
-
 
 Privacy, Proposal = TrainingItem.Privacy, TrainingItem.Proposal
 PRIVACY = {

@@ -166,7 +166,7 @@ def test_a_network_recognises_the_visitors_and_finds_the_incidents(demo_scene, m
                 scores.append(_score_of_person_at(found, box))
 
     assert np.mean(np.array(scores) > 0.5) > 0.9
-    assert opened_incidents(path, detector, ("person",), 2) == EXPECTED
+    assert opened_incidents(path, detector, (), 5) == EXPECTED
 
 
 def _score_of_person_at(found, box):

@@ -178,12 +178,27 @@ def test_a_detector_that_breaks_blocks(after, two_people, out):
     assert list(out.parent.iterdir()) == []
 
 
-def test_without_any_detector_nothing_is_verified(two_people, out):
+def test_without_any_detector_a_still_hides_what_is_known_to_move(two_people, out):
+    blind, moving = FaceScanner(yunet_path=None), [(0.1, 0.1, 0.4, 0.9)]
+    scan = blind.scan_image(two_people, person_boxes=moving)
+    assert scan.result == "failed"
+    assert redact_and_verify_image(two_people, out, scan, "mask", blind).verified
+    height, width = cv2.imread(str(out)).shape[:2]
+    hidden = cv2.imread(str(out))[int(height * 0.1) : int(height * 0.9), int(width * 0.1) :]
+    assert hidden[:, : int(width * 0.3)].max() < 12
+
+
+def test_without_any_detector_a_still_of_which_nothing_is_known_is_hidden_whole(two_people, out):
     blind = FaceScanner(yunet_path=None)
-    report = redact_and_verify_image(
-        two_people, out, blind.scan_image(two_people, person_boxes=[(0.1, 0.1, 0.4, 0.9)]),
-        "mask", blind,
-    )  # fmt: skip
+    report = redact_and_verify_image(two_people, out, blind.scan_image(two_people), "mask", blind)
+    assert report.verified
+    assert cv2.imread(str(out)).max() < 12
+
+
+def test_without_any_detector_faces_on_record_are_not_proof(two_people, out):
+    blind, faces = FaceScanner(yunet_path=None), [Region((0.2, 0.1, 0.3, 0.2), "yunet", 0.9)]
+    known = FaceScan("faces", tuple(faces), ("yunet",), 1)
+    report = redact_and_verify_image(two_people, out, known, "mask", blind)
     assert not report.verified
     assert "could run" in report.error
 
@@ -264,11 +279,25 @@ def test_a_truncated_clip_blocks(tmp_path, walk):
     assert not dst.exists()
 
 
+def test_without_any_detector_all_that_moves_is_hidden(tmp_path, walk):
+    src, dst = write_clip(tmp_path / "in.mp4", walk), tmp_path / "out.mp4"
+    blind = FaceScanner(yunet_path=None)
+    scan = blind.scan_clip(src)
+    assert scan.result == "failed"
+    assert redact_and_verify_clip(src, dst, scan, "mask", blind).verified
+    assert not any(red_pixels(image) for image in read_clip(dst)[1])
+
+
+def test_without_any_detector_what_still_moves_is_found(tmp_path, walk):
+    src = write_clip(tmp_path / "in.mp4", walk)
+    elsewhere = [Region((0.0, 0.0, 0.05, 0.05), "moving", 1.0)]
+    assert check_clip(src, elsewhere, FaceScanner(yunet_path=None)).result == "faces"
+
+
 def test_a_clip_hidden_whole_needs_no_detector(tmp_path, walk):
     src, dst = write_clip(tmp_path / "in.mp4", walk), tmp_path / "out.mp4"
     blind = FaceScanner(yunet_path=None)
     scan = blind.scan_clip(src)
-    assert not redact_and_verify_clip(src, dst, scan, "mask", blind).verified
     report = redact_and_verify_clip(src, dst, scan, "mask", blind, drawn=[EVERYTHING])
     assert report.verified
     assert max(image.max() for image in read_clip(dst)[1]) < 12

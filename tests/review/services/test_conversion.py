@@ -123,7 +123,7 @@ def test_the_task_converts_and_asks_for_proposals(
     assert asked == [(item.pk,)]
     tasks.propose_redaction(item.pk)
     item.refresh_from_db()
-    assert item.proposal == "blocked"
+    assert item.proposal == "ready"
     tasks.propose_redaction(item.pk)
     tasks.propose_redaction(10**6)
 
@@ -153,7 +153,7 @@ def test_the_command_converts_and_reports(camera, tmp_path, capsys):
         "failed": [],
         "proposed": 1,
     }
-    assert item.proposal == "blocked"
+    assert item.proposal == "ready"
     call_command("convert_incidents", "--no-proposals")
     assert "0 converted" in capsys.readouterr().out
     with pytest.raises(CommandError, match="--limit"):

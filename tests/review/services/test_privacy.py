@@ -84,10 +84,6 @@ def test_a_tracked_bag_is_no_face(camera, model_dir):
     assert item.privacy == "clear"
 
 
-def _no_detector(item):
-    return FaceScanner(yunet_path=None)
-
-
 def _missing_file(item):
     storage.delete(item.incident.evidence.get(kind="frame_peak").path)
     return FaceScanner(yunet_path=None, person_detector=ColourDetector())
@@ -121,7 +117,6 @@ def _nonsense_observations(item):
 @pytest.mark.parametrize(
     "spoil",
     [
-        _no_detector,
         _missing_file,
         _altered_file,
         _truncated_clip,
@@ -251,18 +246,18 @@ def test_drawn_regions_are_hidden_too(empty_item, scanner, reviewer):
     assert redaction.drawn_regions == [{**region, "at_seconds": None}]
 
 
-def test_a_drawn_region_makes_private_what_no_detector_could_look_at(item, reviewer):
+def test_what_no_detector_could_look_at_is_private_once_all_that_moves_is_hidden(item, reviewer):
     blind = FaceScanner(yunet_path=None)
     privacy.scan_item(item, scanner=blind)
-    with pytest.raises(Conflict) as refusal:
-        privacy.apply_redaction(item, by=reviewer, scanner=blind)
-    assert refusal.value.code == "not_private"
-    assert item.incident.evidence.first().sealed_path == ""
+    assert item.privacy == "failed"
+    privacy.propose(item, scanner=blind)
+    assert (item.privacy, item.proposal) == ("failed", "ready")
+    assert {one["source"] for one in item.redactions.first().regions} >= {"moving"}
 
-    everything = [[0.0, 0.0, 1.0, 1.0]]
-    privacy.apply_redaction(item, by=reviewer, drawn_regions=everything, scanner=blind)
+    decisions.decide(item.pk, by=reviewer, verdict="confirmed")
 
-    assert item.privacy == "redacted"
+    item.refresh_from_db()
+    assert (item.status, item.privacy) == ("confirmed", "redacted")
 
 
 def test_redacting_takes_permission_an_open_item_and_something_to_hide(

@@ -1,11 +1,10 @@
 """Read JSON bodies that strangers may have written: bounded in size and in depth."""
 
-import json
-
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
-from rest_framework.utils.json import strict_constant
+
+from hitlsite.bounds import read_json
 
 MOST_BYTES = 1_000_000
 
@@ -25,12 +24,6 @@ class BoundedJSONParser(BaseParser):
         if len(content) > MOST_BYTES:
             raise TooLarge
         try:
-            parsed = json.loads(content.decode(), parse_constant=strict_constant)
-            if b"\\u" in content:
-                # Half a character, as in "\\ud800", can neither be stored nor sent back.
-                json.dumps(parsed, ensure_ascii=False).encode()
-        except RecursionError:
-            raise ParseError("The JSON is nested too deeply.") from None
+            return read_json(content)
         except ValueError as error:
-            raise ParseError(f"This is not JSON: {error}") from None
-        return parsed
+            raise ParseError(f"This is not JSON that can be read: {error}.") from None
