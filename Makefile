@@ -14,7 +14,7 @@ PYTEST = $(RUN) -m pytest -n $(WORKERS) --dist loadgroup
 # The installer's own lines are for people at a terminal; in a log only its warnings matter.
 PIP = $(RUN) -m pip install --disable-pip-version-check $$([ -t 1 ] || echo --quiet --quiet)
 
-.PHONY: help demo test lint format venv venv-dev clean
+.PHONY: help demo test lint api-docs format venv venv-dev clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -39,6 +39,9 @@ lint: $(VENV)/.dev ## Check the style
 	@echo "== Style"
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
+
+api-docs: $(VENV)/.runtime ## Write docs/api.md from the API's schema
+	@$(RUN) manage.py describe_api
 
 format: $(VENV)/.dev ## Rewrite the code in the project's style
 	@$(RUN) -m ruff check --fix .

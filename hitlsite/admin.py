@@ -1,9 +1,11 @@
 """Admin of the foundation: people's sites can be edited, jobs and audit can be read."""
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import UserAdmin
 from django.http import Http404
 
-from hitlsite import sites
+from hitlsite import people, sites
 from hitlsite.models import AuditDetail, AuditEntry, Job, Membership, Site
 
 
@@ -63,6 +65,19 @@ class SiteAdmin(VisibleAdmin):
             sites.end_membership(membership, by=request.user)
         for membership in added:
             sites.add_membership(membership.site, membership.user, by=request.user)
+
+
+admin.site.unregister(get_user_model())
+
+
+@admin.register(get_user_model())
+class PersonAdmin(UserAdmin):
+    """Django's own form of a person; which roles and rights it gave is in the audit."""
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        changed = form.changed_data if change else ()
+        people.record_rights(form.instance, changed, by=request.user, is_new=not change)
 
 
 @admin.register(Job)

@@ -14,6 +14,8 @@ REVIEWER, SUPERVISOR, ADMIN, DEVICE = "reviewer", "supervisor", "admin", "device
 STAFF_ROLES = (REVIEWER, SUPERVISOR, ADMIN)
 
 _BY_RANK = (ADMIN, SUPERVISOR, REVIEWER, DEVICE)
+_FLAGS = ("is_superuser", "is_staff", "is_active")
+_GRANTS = ("groups", "user_permissions")
 
 
 def role_of(user):
@@ -41,6 +43,26 @@ def grant_groups(apps, group_permissions):
                 permission_model.objects.get(content_type__app_label=app_label, codename=codename)
             )
         group.permissions.set(found)
+
+
+@transaction.atomic
+def record_rights(user, changed=(), *, by=None, is_new=False):
+    """Enter in the audit what somebody has set by form: a new person, or roles and rights.
+
+    Args:
+        changed: names among groups, user_permissions, is_superuser, is_staff, is_active.
+    """
+    if is_new:
+        audit.record("person.added", user, actor=by, detail={"name": user.get_username()})
+    told = {name: getattr(user, name) for name in changed if name in _FLAGS}
+    told |= {
+        name: sorted(str(one) for one in getattr(user, name).all())
+        for name in changed
+        if name in _GRANTS
+    }
+    if told:
+        detail = {"name": user.get_username(), **told}
+        audit.record("person.rights_changed", user, actor=by, detail=detail)
 
 
 def add_member(site, username, role, password):

@@ -1,7 +1,6 @@
 """Background doors of review."""
 
 import logging
-from functools import partial
 
 from celery import shared_task
 from django.db import transaction
@@ -28,7 +27,11 @@ def convert_closed_incidents():
 
 def _ask_for_proposals():
     for pk in proposing.waiting_items().values_list("pk", flat=True)[:PROPOSALS_A_TURN]:
-        propose_redaction.apply_async((pk,), expires=PROPOSAL_EXPIRES_SECONDS)
+        _ask_for_proposal(pk)
+
+
+def _ask_for_proposal(pk):
+    propose_redaction.apply_async((pk,), expires=PROPOSAL_EXPIRES_SECONDS)
 
 
 def prepare_soon(item):
@@ -37,8 +40,7 @@ def prepare_soon(item):
     Where no worker hears it, the next turn of the conversion task asks again.
     """
     if item.is_being_redacted:
-        wake = partial(propose_redaction.apply_async, (item.pk,), expires=PROPOSAL_EXPIRES_SECONDS)
-        transaction.on_commit(wake, robust=True)
+        transaction.on_commit(lambda: _ask_for_proposal(item.pk), robust=True)
 
 
 @shared_task

@@ -3,6 +3,7 @@
 import logging
 
 from celery import shared_task
+from django.db import transaction
 
 from training.services import exports
 
@@ -23,3 +24,11 @@ def run_waiting_exports():
     taken = exports.run_waiting()
     if taken:
         logger.warning("%d exports had been waiting", taken)
+
+
+def run_soon(export):
+    """Wake a worker once the change is committed.
+
+    Where the broker is away, the next beat finds the row.
+    """
+    transaction.on_commit(lambda: run_export.delay(export.pk), robust=True)

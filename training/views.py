@@ -1,7 +1,5 @@
 """The export pages. Views parse, call one service or selector, and answer."""
 
-from functools import partial
-
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.shortcuts import render
@@ -34,7 +32,7 @@ def exports(request):
                 filters=form.filters(),
                 image_form=form.cleaned_data["image_form"],
             )
-            transaction.on_commit(partial(tasks.run_export.delay, run.pk), robust=True)
+            tasks.run_soon(run)
         return see_other("training:export", run.pk)
     context = {
         "form": form,

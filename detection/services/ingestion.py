@@ -165,9 +165,9 @@ class Ingestion:
         try:
             if jobs.release(self.segment, error=error):
                 failures.settle(self.segment.pk)
-        except DatabaseError:
-            # The error itself must be heard of; the lease ends and the sweeper does the rest.
-            logger.exception("%s could not be given back", self.segment)
+        except DatabaseError as trouble:
+            # What went wrong first must be heard of; the lease ends and the sweeper does the rest.
+            logger.warning("%s could not be given back: %s", self.segment, trouble)
 
     def close(self):
         if self.session is not None:

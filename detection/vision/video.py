@@ -289,7 +289,8 @@ def prefetch(frames, depth=16, prepare=None):
     """
     waiting = queue.Queue(maxsize=depth)
     is_stopped = threading.Event()
-    reader = threading.Thread(target=_read_ahead, args=(frames, waiting, is_stopped, prepare), daemon=True)
+    arguments = (frames, waiting, is_stopped, prepare)
+    reader = threading.Thread(target=_read_ahead, args=arguments, daemon=True)
     reader.start()
     try:
         while True:

@@ -9,7 +9,6 @@ MEDIA_ROOT = DATA_DIR / "media"
 S3_BUCKET = env.text("S3_BUCKET")
 
 
-
 def bucket_storage(bucket):
     """Return the storage of media in a bucket."""
     return {

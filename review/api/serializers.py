@@ -12,6 +12,32 @@ from review.services.regions import MOST_NOTE_CHARACTERS
 from review.services.verdicts import GIVEN
 
 
+@extend_schema_field({"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4})
+class CornersField(serializers.JSONField):
+    """x1, y1, x2, y2 as shares of width and height; the service checks them."""
+
+
+class SecondsField(serializers.FloatField):
+    """A float that says no to a number too large for one."""
+
+    def to_internal_value(self, data):
+        try:
+            return super().to_internal_value(data)
+        except OverflowError:
+            self.fail("invalid")
+
+
+class DrawnBoxSerializer(serializers.Serializer):
+    box_xyxy = CornersField()
+    class_name = serializers.CharField(required=False, allow_blank=True)
+    evidence = serializers.IntegerField(required=False, allow_null=True)
+
+
+@extend_schema_field(DrawnBoxSerializer(many=True))
+class DrawnBoxesField(serializers.JSONField):
+    """Boxes as they are stored."""
+
+
 class PersonField(serializers.CharField):
     """A user by name."""
 
@@ -26,6 +52,9 @@ class CameraSerializer(serializers.Serializer):
 
 
 class RuleHitSerializer(serializers.ModelSerializer):
+    numbers = serializers.DictField(read_only=True, help_text="what made the rule fire")
+    parameters = serializers.DictField(read_only=True, help_text="the rule's, as it was then")
+
     class Meta:
         model = RuleHit
         fields = [
@@ -67,6 +96,7 @@ class EvidenceSerializer(serializers.ModelSerializer):
 
 class IncidentSerializer(serializers.ModelSerializer):
     duration_seconds = serializers.FloatField(read_only=True, allow_null=True)
+    track_ids = serializers.ListField(child=serializers.IntegerField(), read_only=True)
 
     class Meta:
         model = Incident
@@ -127,6 +157,16 @@ class ItemSerializer(serializers.ModelSerializer):
 
 class DecisionSerializer(serializers.ModelSerializer):
     reviewer = PersonField(read_only=True)
+    reason = serializers.ChoiceField(
+        choices=Decision.Reason.choices, allow_blank=True, read_only=True
+    )
+    category = serializers.ChoiceField(
+        choices=Incident.Category.choices,
+        allow_blank=True,
+        read_only=True,
+        help_text="if it was corrected",
+    )
+    boxes = DrawnBoxesField(read_only=True)
 
     class Meta:
         model = Decision
@@ -153,6 +193,7 @@ class DecisionSerializer(serializers.ModelSerializer):
 class ItemDetailSerializer(ItemSerializer):
     """An item with its rules, provenance and history."""
 
+    provenance = serializers.DictField(read_only=True, help_text="where the item comes from")
     rules = serializers.SerializerMethodField()
     history = serializers.SerializerMethodField()
 
@@ -187,27 +228,6 @@ class StatsSerializer(serializers.Serializer):
 class DecidedSerializer(serializers.Serializer):
     item = ItemDetailSerializer()
     decision = DecisionSerializer()
-
-
-@extend_schema_field({"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4})
-class CornersField(serializers.JSONField):
-    """x1, y1, x2, y2 as shares of width and height; the service checks them."""
-
-
-class SecondsField(serializers.FloatField):
-    """A float that says no to a number too large for one."""
-
-    def to_internal_value(self, data):
-        try:
-            return super().to_internal_value(data)
-        except OverflowError:
-            self.fail("invalid")
-
-
-class DrawnBoxSerializer(serializers.Serializer):
-    box_xyxy = CornersField()
-    class_name = serializers.CharField(required=False, allow_blank=True)
-    evidence = serializers.IntegerField(required=False, allow_null=True)
 
 
 class DrawnRegionSerializer(serializers.Serializer):

@@ -31,7 +31,8 @@ _PAGING = [
 
 
 class ReviewView(APIView):
-    """What the views below share: one way to check what was sent, and one to answer."""
+    # The views below share one way to check what was sent, and one to answer. (A docstring here
+    # would describe each of them in the schema.)
 
     def parsed(self, serializer_class):
         form = serializer_class(data=self.request.data)

@@ -8,8 +8,10 @@ from playwright.sync_api import expect
 
 from detection.models import Evidence
 from hitlsite import storage
-from review.services import queue
+from review.privacy.faces import FaceScanner
+from review.services import proposing, queue
 from tests import cast, factories
+from tests.review.privacy.drawing import ColourDetector
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -144,6 +146,27 @@ def test_x_and_enter_redact(at_first, items, complaints):
     expect(at_first).to_have_url(address(items[0]))
     decided(items[0])
     assert items[0].privacy == "redacted"
+    assert complaints == []
+
+
+def test_another_method_is_prepared_by_a_worker_and_then_shown(at_first, items, complaints):
+    picture = at_first.locator("[data-view=frame_peak] img")
+    before = picture.get_attribute("src")
+    at_first.keyboard.press("x")
+    at_first.locator("[name=method][value=mask]").check(force=True)
+    at_first.locator("[data-apply-redaction]").click()
+    expect(at_first.locator("#privacy")).to_contain_text("redaction is being prepared")
+    assert decided(items[0]) == "pending_review"
+    assert items[0].privacy == "faces"
+
+    detector = ColourDetector()
+    proposing.propose_waiting(
+        items[0].pk, scanner=FaceScanner(yunet_path=None, person_detector=detector)
+    )
+
+    expect(at_first.locator("#privacy")).to_contain_text("Redacted.")
+    expect(picture).not_to_have_attribute("src", before)
+    expect(at_first).to_have_url(address(items[0]))
     assert complaints == []
 
 

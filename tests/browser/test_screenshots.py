@@ -32,7 +32,7 @@ STILLS = {
 }
 # The player's own spinner fades for a moment after a seek.
 SETTLED = """one => new Promise(done => {
-    one.onseeked = () => setTimeout(done, 600);
+    one.onseeked = () => setTimeout(done, 1500);
     one.currentTime = 3.0;
 })"""
 CATEGORIES = ("restricted_zone_entry", "loitering", "vehicle_detected")
@@ -119,7 +119,8 @@ def busy_site(camera, tmp_path, reviewer):
         incident.rule_hits.update(rule_name="loitering", kind="loitering", zone="waiting area")
         add_files(incident, scene)
         status = ("pending_review", "confirmed", "rejected", "pending_review")[number % 4]
-        made.append(factories.item(incident, status=status))
+        privacy = "faces" if status == "pending_review" else "clear"
+        made.append(factories.item(incident, status=status, privacy=privacy))
     return made
 
 

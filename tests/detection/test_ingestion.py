@@ -1,14 +1,21 @@
 """Ingestion: what a film gives, once and only once, whatever happens in the middle."""
 
+import json
+
 import pytest
 from django.core.files.storage import default_storage
 
 from detection import tasks
-from detection.models import Evidence, Incident, Segment
+from detection.models import Camera, Evidence, Incident, Segment
+from detection.rules import documents
+from detection.rules.base import RuleSpec, ZoneSpec
+from detection.rules.engine import RuleEngine
 from detection.services import footage as footage_service
 from detection.services import ingestion, sessions
-from hitlsite import audit, jobs
+from detection.vision.types import Observation, TrackedFrame
+from hitlsite import audit, jobs, storage
 from hitlsite.errors import Conflict, DomainError
+from hitlsite.models import Site
 from tests.detection import films
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql, pytest.mark.usefixtures("data_dir")]
@@ -167,6 +174,76 @@ def test_the_tasks_ingest_what_waits(film, settings):
     tasks.ingest_waiting()
     assert row.incidents.count() == 2
     assert set(row.segments.values_list("state", flat=True)) == {"done"}
+
+
+class TestWatchRefuses:
+    """What ``watch`` refuses leaves nothing behind, whenever it is refused."""
+
+    @pytest.fixture
+    def row(self, film):
+        return footage_service.register_watch(
+            film, camera_name="Door", session="monday", detector="motion"
+        )
+
+    def test_a_session_that_is_taken(self, row, tmp_path):
+        other = films.draw_film(tmp_path / "other.mp4", visits=(), seconds=2)
+        rules = tmp_path / "rules.json"
+        rules.write_text(json.dumps(films.RULES))
+        with pytest.raises(Conflict, match="another file"):
+            footage_service.register_watch(
+                other, camera_name="Door", session="monday", config_path=rules, fps=9
+            )
+        row.camera.refresh_from_db()
+        assert (row.camera.sampling_fps, row.camera.zones.count()) == (5.0, 0)
+
+    def test_a_file_that_vanishes_while_it_is_read(self, film, monkeypatch):
+        def gone(path):
+            raise FileNotFoundError(2, "No such file or directory")
+
+        monkeypatch.setattr(storage, "sha256_of", gone)
+        with pytest.raises(DomainError, match="visits.mp4: it can no longer be read: No such"):
+            footage_service.register_watch(film, camera_name="Door", detector="motion")
+        assert (Site.objects.count(), Camera.objects.count()) == (0, 0)
+
+    @pytest.mark.parametrize("session", ["s" * 101, "two\nlines", "\x00"])
+    def test_a_session_that_no_column_holds(self, film, session):
+        with pytest.raises(DomainError, match="at most 100 printable"):
+            footage_service.register_watch(film, camera_name="Door", session=session)
+        assert (Site.objects.count(), Camera.objects.count()) == (0, 0)
+
+
+class TestLongNames:
+    """The longest names that rules and zones may have fit everywhere they are written to."""
+
+    RULE, ZONE = "r" * documents.LONGEST_NAME, "z" * documents.LONGEST_NAME
+
+    def test_from_the_file_to_the_incident(self, film):
+        zone, entry = {**films.RULES["zones"][0]}, {**films.RULES["rules"][0]}
+        zone["name"], entry["name"], entry["zones"] = self.ZONE, self.RULE, [self.ZONE]
+        row = films.register(film, rules={"zones": [zone], "rules": [entry]})
+        ingestion.ingest_footage(row)
+        for incident in row.incidents.all():
+            incident.full_clean(validate_unique=False, validate_constraints=False)
+            hit = incident.rule_hits.get()
+            hit.full_clean(exclude=["numbers", "parameters"], validate_unique=False)
+            assert (hit.rule_name, hit.zone) == (self.RULE, self.ZONE)
+
+    def test_the_longest_key_an_engine_makes(self):
+        polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+        rule = RuleSpec(self.RULE, "crowd_formation", (self.ZONE,))
+        engine = RuleEngine(
+            [ZoneSpec(self.ZONE, "monitored", polygon)], [rule], aspect_ratio=1.5, sampling_fps=1.0
+        )
+        a_year, transitions = 31_536_000, []
+        for second in range(a_year, a_year + 30):
+            seen = [
+                Observation(float(second), track, "person", 0.9, (x, 0.4, x + 0.1, 0.8))
+                for track, x in ((1, 0.1), (2, 0.4), (3, 0.7))
+            ]
+            transitions += engine.update(TrackedFrame(float(second), tuple(seen)))
+        keys = [one.incident.key for one in transitions if one.kind == "opened"]
+        assert len(keys) == 1
+        assert 120 < len(keys[0]) < Incident._meta.get_field("key").max_length
 
 
 def test_another_file_under_the_same_session_is_refused(film, tmp_path):

@@ -39,7 +39,9 @@ def test_a_day_leaves_room_around_it(day, is_near):
     assert is_day_in_range(day) is is_near
 
 
-@pytest.mark.parametrize("text", ['{"a": [1, 2.5, "\\u00e9", null]}', b'{"a": [1, 2.5, "\xc3\xa9", null]}'])
+@pytest.mark.parametrize(
+    "text", ['{"a": [1, 2.5, "\\u00e9", null]}', b'{"a": [1, 2.5, "\xc3\xa9", null]}']
+)
 def test_json_is_read_from_text_and_bytes(text):
     assert read_json(text) == {"a": [1, 2.5, "é", None]}
 

@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
-from hitlsite import people
-from hitlsite.models import Site
+from hitlsite import audit, people
+from hitlsite.models import AuditEntry, Site
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +38,26 @@ def test_the_highest_role_counts(site):
     assert not is_new
     assert people.role_of(user) == "supervisor"
     assert user.check_password("a long password")
+
+
+def granted():
+    entries = AuditEntry.objects.order_by("sequence").select_related("detail")
+    return [(entry.action, entry.detail.content.get("role")) for entry in entries]
+
+
+def test_whatever_is_granted_is_in_the_audit(site):
+    people.add_member(site, "sam", "reviewer", "a long password")
+    assert granted() == [
+        ("person.added", None),
+        ("role.granted", "reviewer"),
+        ("membership.added", None),
+    ]
+    people.add_member(site, "sam", "reviewer", "ignored")
+    assert len(granted()) == 3
+    people.add_member(site, "sam", "supervisor", "ignored")
+    people.add_member(Site.objects.create(name="Elsewhere"), "sam", "reviewer", "ignored")
+    assert granted()[3:] == [("role.granted", "supervisor"), ("membership.added", None)]
+    assert audit.verify().is_whole
 
 
 def test_somebody_without_a_group_has_no_role(db):

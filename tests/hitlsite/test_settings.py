@@ -6,8 +6,15 @@ import sys
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 
 from hitlsite.settings import env
+
+
+@pytest.fixture(autouse=True)
+def _own_table(monkeypatch):
+    """Leave the table of variables, which another test compares with the README, as it is."""
+    monkeypatch.setattr(env, "VARIABLES", dict(env.VARIABLES))
 
 
 @pytest.mark.parametrize("raw", ["maybe", "2", "tru"])
@@ -37,6 +44,10 @@ def test_absent_variables_have_their_defaults(monkeypatch):
     assert env.text("A_TEXT", "x") == "x"
 
 
+def test_no_connection_outlives_its_request():
+    assert connection.settings_dict["CONN_MAX_AGE"] == 0
+
+
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
@@ -48,14 +59,53 @@ def test_absent_variables_have_their_defaults(monkeypatch):
     ],
 )
 def test_an_unsafe_or_senseless_configuration_does_not_start(tmp_path, variables, named):
-    environment = {
-        **{key: value for key, value in os.environ.items() if key not in ("SECRET_KEY",)},
-        "DJANGO_SETTINGS_MODULE": "hitlsite.settings",
-        "SECOND_LOOK_DATA_DIR": str(tmp_path),
-        **variables,
-    }
-    ended = subprocess.run(
-        [sys.executable, "manage.py", "check"], env=environment, capture_output=True, text=True
-    )
+    ended = checked(tmp_path, variables)
     assert ended.returncode != 0
     assert named in ended.stderr
+
+
+def checked(folder, variables, *options):
+    """Run the start-up checks in a process of its own, with these variables and none of ours."""
+    ours = ("SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL")
+    environment = {
+        **{key: value for key, value in os.environ.items() if key not in ours},
+        "DJANGO_SETTINGS_MODULE": "hitlsite.settings",
+        "SECOND_LOOK_DATA_DIR": str(folder),
+        **variables,
+    }
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+IN_PRODUCTION = {
+    "PRODUCTION": "1",
+    "SECRET_KEY": "".join(chr(65 + number * 7 % 58) for number in range(60)),
+    "ALLOWED_HOSTS": "look.example",
+}
+
+
+def test_a_configuration_for_production_has_nothing_to_be_warned_of(tmp_path):
+    parts = {
+        "DATABASE_URL": "postgresql://look:secret@127.0.0.1:1/look",
+        "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+    }
+    ended = checked(tmp_path, {**IN_PRODUCTION, **parts}, "--deploy", "--fail-level", "WARNING")
+    assert ended.returncode == 0, ended.stderr
+    assert "no issues" in ended.stdout
+
+
+def test_the_embedded_parts_are_warned_of_in_production(tmp_path):
+    ended = checked(tmp_path, IN_PRODUCTION, "--deploy")
+    assert ended.returncode == 0, ended.stderr
+    assert "hitlsite.W1" in ended.stderr
+    assert "hitlsite.W2" in ended.stderr
+
+
+def test_the_folder_of_static_files_is_there_before_anybody_looks():
+    from django.conf import settings
+
+    assert settings.STATIC_ROOT.is_dir()

@@ -96,6 +96,17 @@ def test_redacting_puts_the_proposal_in_place(act, camera, reviewer):
     assert (faces.privacy, faces.status) == ("redacted", "pending_review")
 
 
+def test_redacting_says_which_are_still_being_prepared(act, camera, reviewer):
+    ready = factories.item(factories.incident(camera), privacy="faces")
+    waiting = factories.item(factories.incident(camera), privacy="faces", proposal="waiting")
+    said = sentences(act(reviewer, "redact", ready, waiting))
+
+    assert f"redacted: {ready.pk}" in said
+    assert any("being prepared" in one and str(waiting.pk) in one for one in said)
+    waiting.refresh_from_db()
+    assert (waiting.privacy, waiting.requested_redaction["by"]) == ("faces", reviewer.pk)
+
+
 def test_a_selection_of_nonsense_is_no_crash(client, item, reviewer):
     client.force_login(reviewer)
     values = {"action": "confirm", "_selected_action": ["x", str(2**80)]}

@@ -1,12 +1,10 @@
-"""Deciding, redacting, undoing and reopening from the pages, with and without JavaScript."""
-
-import json
+"""Deciding, undoing and reopening from the pages, with and without JavaScript."""
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from review.models import Decision, Redaction, TrainingItem
+from review.models import Decision, TrainingItem
 from review.services import queue
 from tests import factories
 
@@ -204,49 +202,6 @@ def test_confirming_a_blocked_item_says_what_to_do(signed_in, camera):
 
     assert response.status_code == 409
     assert "redact it with regions of your own" in response.content.decode()
-
-
-def test_redacting_uses_the_prepared_copies(signed_in, camera):
-    item = factories.item(factories.incident(camera), privacy="faces")
-
-    response = act(signed_in, "redact", item, {"method": "blur", "regions": "[]"})
-
-    item.refresh_from_db()
-    assert (response.status_code, response["Location"]) == (303, address_of(item))
-    assert item.privacy == "redacted"
-
-
-def test_a_redaction_can_be_taken_back_while_the_original_is_sealed(signed_in, camera):
-    item = factories.item(factories.incident(camera), privacy="faces")
-    before = list(item.incident.evidence.values_list("pk", "sha256"))
-    act(signed_in, "redact", item, {"method": "blur"})
-    assert b"Bring the originals back" in signed_in.get(address_of(item)).content
-
-    act(signed_in, "undo_redaction", item)
-
-    assert list(item.incident.evidence.values_list("pk", "sha256")) == before
-
-
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"regions": "{"}, "regions"),
-        ({"regions": "[" * 90_000}, "regions"),
-        ({"regions": "[" * 900 + "]" * 900}, "regions"),
-        ({"regions": '{"a": 1}'}, "regions"),
-        ({"regions": "[1]"}, "regions"),
-        ({"regions": json.dumps([{"box_xyxy": [0, 0, 2, 2]}])}, "regions.0"),
-        ({"method": "paint"}, "method"),
-    ],
-)
-def test_a_redaction_that_cannot_be_read_is_refused(signed_in, camera, values, field):
-    item = factories.item(factories.incident(camera), privacy="faces")
-
-    response = act(signed_in, "redact", item, values)
-
-    assert response.status_code == 422
-    assert field in response.context["error"].fields
-    assert not item.redactions.filter(state=Redaction.State.APPLIED).exists()
 
 
 def test_a_verdict_is_undone_from_the_toast(signed_in, item):

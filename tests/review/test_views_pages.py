@@ -248,11 +248,16 @@ def test_boxes_and_zones_lie_over_the_frames(signed_in, camera):
         ("failed", "blocked", "did not pass its check"),
         ("failed", "ready", "The face scan failed"),
         ("redacted", "none", "The original is destroyed"),
+        ("redacted", "waiting", "The redaction is being prepared"),
+        ("clear", "blocked", "The files are what they were before"),
         ("unscanned", "none", "Not scanned for faces yet"),
     ],
 )
 def test_the_privacy_banner_says_where_it_stands(signed_in, camera, privacy, proposal, sentence):
-    item = factories.item(factories.incident(camera), privacy=privacy, proposal=proposal)
+    asked = {"by": 1} if privacy == "redacted" and proposal == "waiting" else None
+    item = factories.item(
+        factories.incident(camera), privacy=privacy, proposal=proposal, requested_redaction=asked
+    )
 
     whole = text_of(signed_in.get(item_address(item)))
     alone = signed_in.get(reverse("review:privacy", args=[item.pk]))

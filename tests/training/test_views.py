@@ -63,6 +63,24 @@ def test_an_export_is_asked_for_and_a_worker_is_woken(
     assert run.image_form == "data_url"
 
 
+@pytest.mark.parametrize("address", [LIST, "/api/v1/exports/"])
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_away_does_not_lose_the_request(
+    client, items, admin_user, monkeypatch, address
+):
+    def away(pk):
+        raise OSError("no broker")
+
+    monkeypatch.setattr("training.tasks.run_export.delay", away)
+    client.force_login(admin_user)
+    asked = json.dumps({}) if "api" in address else {"image_form": "file"}
+    kind = {"content_type": "application/json"} if "api" in address else {}
+    response = client.post(address, asked, **kind)
+
+    assert response.status_code in (202, 303)
+    assert ExportRun.objects.get().state == "queued"
+
+
 def test_too_few_items_are_answered_with_their_number(as_admin, exports_here, site):
     response = as_admin.post(LIST, {"site": site.pk, "image_form": "file"})
 

@@ -1,7 +1,5 @@
 """Exports over the API: parse, call the service, answer."""
 
-from functools import partial
-
 from django.db import transaction
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -23,8 +21,6 @@ PAGE_SIZE = 50
 
 
 class ExportsView(APIView):
-    """The exports of one's sites."""
-
     @extend_schema(
         operation_id="exports_list",
         summary="List exports, the newest first",
@@ -61,7 +57,7 @@ class ExportsView(APIView):
                 filters=wanted.get("filters"),
                 image_form=wanted["image_form"],
             )
-            transaction.on_commit(partial(tasks.run_export.delay, run.pk), robust=True)
+            tasks.run_soon(run)
         return Response(ExportRunSerializer(run).data, status=202)
 
 
@@ -74,8 +70,6 @@ def _read_cursor(text):
 
 
 class ExportView(APIView):
-    """One export."""
-
     @extend_schema(
         operation_id="exports_retrieve",
         summary="State, progress and files of an export",
@@ -86,11 +80,10 @@ class ExportView(APIView):
 
 
 class ExportFileView(APIView):
-    """A file of an export."""
-
     @extend_schema(
         operation_id="exports_file",
-        summary="Download a file of an export, or export_<name>.zip with its pictures",
+        summary="Download a file of an export, or all of it",
+        description="`export_{name of the export}.zip` holds every file, the pictures included.",
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **refusals(404)},
     )
     def get(self, request, pk, name):

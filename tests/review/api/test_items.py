@@ -153,7 +153,8 @@ def test_claim_redact_undo_and_reopen(post, camera, reviewer, supervisor):
     address = f"{ITEMS}{made.pk}/"
 
     assert post(reviewer, f"{address}claim/").json()["claimed_by"] == "Ada Byron"
-    assert post(reviewer, f"{address}redact/").json()["privacy"] == "redacted"
+    redacted = post(reviewer, f"{address}redact/")
+    assert (redacted.status_code, redacted.json()["privacy"]) == (200, "redacted")
     post(reviewer, f"{address}decide/", {"verdict": "confirmed"})
     undone = post(reviewer, f"{address}undo/").json()
     assert (undone["item"]["status"], undone["decision"]["verdict"]) == (
@@ -164,6 +165,16 @@ def test_claim_redact_undo_and_reopen(post, camera, reviewer, supervisor):
     assert error(post(reviewer, f"{address}reopen/", {"note": "no"}))[0] == 403
     opened = post(supervisor, f"{address}reopen/", {"note": "look again"}).json()
     assert opened["item"]["status"] == "pending_review"
+
+
+@pytest.mark.parametrize("body", [{"method": "mask"}, {"regions": [{"box_xyxy": [0, 0, 1, 1]}]}])
+def test_a_redaction_of_another_kind_is_accepted_and_prepared(post, camera, reviewer, body):
+    made = factories.item(factories.incident(camera), privacy="faces")
+
+    answer = post(reviewer, f"{ITEMS}{made.pk}/redact/", body)
+
+    assert (answer.status_code, answer.json()["proposal"]) == (202, "waiting")
+    assert answer.json()["privacy"] == "faces"
 
 
 def test_undo_belongs_to_the_item(post, camera, item, reviewer):

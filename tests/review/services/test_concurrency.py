@@ -12,7 +12,7 @@ from django.utils import timezone
 from hitlsite import audit
 from hitlsite.errors import Conflict
 from review.models import Decision, TrainingItem
-from review.services import conversion, decisions, privacy, queue
+from review.services import conversion, decisions, privacy, proposing, queue
 from tests import factories
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sql]
@@ -160,16 +160,16 @@ def test_two_who_redact_at_once(camera, reviewer, second_reviewer, scanner):
     outcomes = at_once(
         *[
             lambda copy=copy, by=by, method=method: privacy.apply_redaction(
-                copy, by=by, method=method, scanner=scanner
+                copy, by=by, method=method
             )
             for copy, by, method in zip(copies, users, ("mask", "blur"), strict=True)
-        ]
+        ],
     )
 
-    for outcome in outcomes:
-        assert isinstance(outcome, TrainingItem | Conflict), outcome
+    assert sorted(type(one).__name__ for one in outcomes) == ["Conflict", "TrainingItem"], outcomes
+    at_once(*[lambda: proposing.propose_waiting(item.pk, scanner=scanner)] * 2)
     item.refresh_from_db()
-    assert item.privacy == "redacted"
+    assert (item.privacy, item.requested_redaction) == ("redacted", None)
     for evidence in item.incident.evidence.all():
         applied = evidence.redactions.get(state="applied")
         assert (evidence.sha256, evidence.path) == (applied.sha256, applied.path)

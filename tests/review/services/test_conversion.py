@@ -1,11 +1,14 @@
 """Every closed incident becomes exactly one item, with where it came from."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from hitlsite import audit
+from hitlsite.models import Job
 from review import tasks
 from review.models import TrainingItem
 from review.services import conversion, proposing
@@ -138,6 +141,17 @@ def test_work_that_another_worker_does_is_left_alone(camera):
     proposing.propose_waiting(item.pk)
     item.refresh_from_db()
     assert item.proposal == "blocked"
+
+
+def test_old_turns_leave_no_rows_behind(db):
+    for _ in range(3):
+        with proposing.alone(proposing.CONVERSION, "all"):
+            pass
+    assert Job.objects.count() == 3
+    Job.objects.update(finished_at=timezone.now() - timedelta(hours=25))
+    with proposing.alone(proposing.CONVERSION, "all"):
+        pass
+    assert Job.objects.count() == 1
 
 
 def test_the_command_converts_and_reports(camera, tmp_path, capsys):

@@ -217,11 +217,11 @@ def test_a_reviewer_s_redaction_swaps_every_file(item, scanner, reviewer):
         assert storage.sha256_of(default_storage.path(row.path)) == row.sha256
 
 
-def test_another_method_starts_from_the_original(item, scanner, reviewer):
+def test_another_method_starts_from_the_original(item, scanner, reviewer, redact):
     privacy.scan_item(item, scanner=scanner)
-    privacy.apply_redaction(item, by=reviewer, scanner=scanner)
+    redact(item, reviewer)
     originals = {row.pk: row.original_sha256 for row in item.incident.evidence.all()}
-    privacy.apply_redaction(item, by=reviewer, method="mask", scanner=scanner)
+    redact(item, reviewer, method="mask")
 
     applied = item.redactions.filter(state="applied")
     assert {one.method for one in applied} == {"mask"}
@@ -229,13 +229,11 @@ def test_another_method_starts_from_the_original(item, scanner, reviewer):
     assert states(item) == {"applied", "replaced"}
 
 
-def test_drawn_regions_are_hidden_too(empty_item, scanner, reviewer):
+def test_drawn_regions_are_hidden_too(empty_item, scanner, reviewer, redact):
     privacy.scan_item(empty_item, scanner=scanner)
     frame = empty_item.incident.evidence.get(kind="frame_peak")
     region = {"box_xyxy": [0.0, 0.0, 0.5, 0.5], "evidence": frame.pk}
-    privacy.apply_redaction(
-        empty_item, by=reviewer, method="mask", drawn_regions=[region], scanner=scanner
-    )
+    redact(empty_item, reviewer, method="mask", drawn_regions=[region])
 
     redaction = empty_item.redactions.get()
     assert (redaction.evidence, redaction.state, empty_item.privacy) == (
@@ -267,7 +265,7 @@ def test_redacting_takes_permission_an_open_item_and_something_to_hide(
     with pytest.raises(Forbidden):
         privacy.apply_redaction(empty_item, by=device_user)
     with pytest.raises(Conflict) as refusal:
-        privacy.apply_redaction(empty_item, by=reviewer, scanner=scanner)
+        privacy.apply_redaction(empty_item, by=reviewer)
     assert (refusal.value.code, empty_item.privacy) == ("nothing_to_redact", "clear")
     assert TrainingItem.objects.get().proposal == "none"
     with pytest.raises(DomainError) as refusal:
@@ -280,13 +278,13 @@ def test_redacting_takes_permission_an_open_item_and_something_to_hide(
     assert refusal.value.code == "already_decided"
 
 
-def test_undoing_a_redaction_brings_back_the_same_bytes(item, scanner, reviewer):
+def test_undoing_a_redaction_brings_back_the_same_bytes(item, scanner, reviewer, redact):
     def files():
         return [default_storage.open(row.path).read() for row in item.incident.evidence.all()]
 
     before = files()
     privacy.scan_item(item, scanner=scanner)
-    privacy.apply_redaction(item, by=reviewer, scanner=scanner)
+    redact(item, reviewer)
     assert files() != before
     privacy.undo_redaction(item, by=reviewer)
 
@@ -296,13 +294,13 @@ def test_undoing_a_redaction_brings_back_the_same_bytes(item, scanner, reviewer)
     assert refusal.value.code == "nothing_to_undo"
 
 
-def test_the_check_before_leaving_looks_at_the_bytes(item, scanner, reviewer):
+def test_the_check_before_leaving_looks_at_the_bytes(item, scanner, reviewer, redact):
     with pytest.raises(DomainError, match="unscanned"):
         privacy.check_item(item, scanner=scanner)
     privacy.scan_item(item, scanner=scanner)
     with pytest.raises(DomainError, match="faces"):
         privacy.check_item(item, scanner=scanner)
-    privacy.apply_redaction(item, by=reviewer, scanner=scanner)
+    redact(item, reviewer)
 
     assert {look.result for look in privacy.check_item(item, scanner=scanner)} == {"clear"}
     assert privacy.check_item(item, rescan=False) == []

@@ -29,6 +29,38 @@ def test_too_few_items_are_refused_before_anything_is_queued(
     assert not ExportRun.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"items": [10**30]},
+        {"items": [-1]},
+        {"items": [True]},
+        {"items": ["x"]},
+        {"items": 7},
+        {"camera": 10**30},
+        {"camera": "9" * 5000},
+        {"since": "0001-01-01"},
+        {"until": "9999-12-31"},
+        {"until": 2026},
+        {"category": "party"},
+        {"colour": "red"},
+    ],
+)
+def test_filters_that_make_no_sense_name_their_field(items, site, admin_user, filters):
+    with pytest.raises(DomainError) as refused:
+        exports.start(by=admin_user, site=site, filters=filters)
+
+    assert refused.value.code == "invalid"
+    assert list(refused.value.fields) == list(filters)
+    assert len(refused.value.message) < 200
+
+
+def test_the_last_day_that_is_taken_is_counted_to_its_end(items, site, admin_user):
+    run = exports.start(by=admin_user, site=site, filters={"until": "8999-12-31"})
+
+    assert run.filters == {"until": "8999-12-31"}
+
+
 def test_too_few_that_pass_the_check_are_refused_as_a_whole(
     items, site, admin_user, settings, exports_here
 ):
@@ -107,6 +139,8 @@ def test_an_item_that_is_reopened_meanwhile_is_not_exported(items, site, admin_u
     assert (run.state, run.error_code) == ("queued", "items_moved")
     assert list((exports_here / str(site.pk)).iterdir()) == []
 
+    assert exports.run_waiting() == 0
+    ExportRun.objects.update(not_before=None)
     assert exports.run_waiting() == 1
     run.refresh_from_db()
     assert (run.state, run.item_count) == ("done", len(items) - 1)
