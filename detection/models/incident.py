@@ -189,6 +189,15 @@ class Evidence(models.Model):
             )
         ]
         indexes = [
+            # Whether a stored file is still needed, asked before every deletion.
+            models.Index(fields=["path"], name="evidence_by_path"),
+            models.Index(
+                fields=["sealed_path"],
+                condition=~Q(sealed_path=""),
+                name="evidence_by_sealed_path",
+            ),
+            # Whether a thumbnail is still shown somewhere.
+            models.Index(fields=["sha256"], name="evidence_by_sha256"),
             # The purge: sealed originals whose time is up.
             models.Index(
                 fields=["sealed_until"],

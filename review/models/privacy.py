@@ -88,6 +88,10 @@ class Redaction(models.Model):
                 name="redaction_shown_has_a_file",
             ),
         ]
+        indexes = [
+            # Whether a redacted copy is still needed, asked before it is deleted.
+            models.Index(fields=["path"], condition=~Q(path=""), name="redaction_by_path"),
+        ]
 
     def __str__(self):
         return f"{self.method} of {self.evidence} ({self.state})"
