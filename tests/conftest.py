@@ -20,7 +20,7 @@ import pytest
 from tests.cast import *  # noqa: F403
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICE_FIXTURES = {"postgres_url", "redis_url", "chromium"}
+SERVICE_FIXTURES = {"postgres_url", "redis_url", "chromium", "strace"}
 BROWSER_FIXTURES = {"chromium", "browser", "context", "page", "new_context"}
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -214,6 +214,15 @@ def redis_url():
     with redis.Redis.from_url(url) as client:
         client.flushdb()
     return url
+
+
+@pytest.fixture(scope="session")
+def strace():
+    """Return the path of an installed strace."""
+    path = shutil.which("strace")
+    if path is None:
+        _without("strace is not installed", "SECOND_LOOK_REQUIRE_SERVICES")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -203,7 +203,7 @@ class Evidence(models.Model):
                 fields=["sealed_until"],
                 condition=~Q(sealed_path=""),
                 name="evidence_sealed",
-            )
+            ),
         ]
 
     def __str__(self):

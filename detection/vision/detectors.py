@@ -132,7 +132,7 @@ class NetworkDetector:
         return Letterbox.fit(height, width, size=self.input_size)
 
     def _compile(self, canvas):
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} infers nothing")
 
 
 class TorchDetector(NetworkDetector):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -83,11 +82,9 @@ def test_ultralytics_keeps_our_settings_and_finds_its_fonts(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
-def test_loading_and_one_inference_reach_for_nobody(tmp_path, model_dir, backend):
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
+def test_loading_and_one_inference_reach_for_nobody(tmp_path, model_dir, strace, backend):
     trace = tmp_path / "trace"
-    wrapper = ("strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmsg", "-o", str(trace))
+    wrapper = (strace, "-f", "-qq", "-e", "trace=connect,sendto,sendmsg", "-o", str(trace))
     code = (
         "import numpy as np\nfrom detection.vision.backends import load_detector\n"
         f"detector = load_detector('yolo11n.pt', model_dir={str(model_dir)!r}, "
