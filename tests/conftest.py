@@ -6,6 +6,7 @@ skipped, and says why. Where everything has to be there (``.ci/run``), the varia
 failures.
 """
 
+import asyncio
 import importlib
 import ipaddress
 import os
@@ -87,6 +88,18 @@ def _is_local(host):
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_loop(request):
+    """Let tests without a browser start event loops of their own while Playwright's waits."""
+    waiting = asyncio._get_running_loop()
+    if waiting is None or "chromium" in request.fixturenames:
+        yield
+        return
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(waiting)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from detection.vision import libraries
 from detection.vision.detectors import file_sha256, unreadable
 from hitlsite.errors import DomainError
 
@@ -41,8 +42,7 @@ def read_checkpoint(path):
     path = Path(path)
     if not path.is_file():
         raise DomainError("weights_missing", f"The weights file {path} does not exist.")
-    from ultralytics.nn import tasks
-
+    tasks = _tasks()
     if not tasks._SafeLoad.SUPPORTED:
         raise DomainError(
             "weights_unsafe", f"This torch cannot load {path} safely; 2.6 or later is needed."
@@ -54,6 +54,13 @@ def read_checkpoint(path):
     if not isinstance(checkpoint, dict):
         raise unreadable(path, ValueError("it is not a checkpoint"))
     return checkpoint
+
+
+def _tasks():
+    libraries.load_ultralytics()
+    from ultralytics.nn import tasks
+
+    return tasks
 
 
 def _refusal(path, error):

@@ -50,6 +50,22 @@ def prepare(cache_dir):
     _prepared = root
 
 
+def load_ultralytics():
+    """Import and return ultralytics, and take back what it puts into Pillow.
+
+    Its own ``Image.open`` asks for a package that is not there whenever a file is no picture, in
+    every part of this process that opens one.
+    """
+    from PIL import Image
+
+    open_image = Image.open
+    try:
+        import ultralytics.utils.patches
+    finally:
+        Image.open = open_image
+    return ultralytics
+
+
 def is_prepared():
     """Tell whether ``prepare`` has run in this process."""
     return _prepared is not None

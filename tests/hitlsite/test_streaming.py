@@ -1,6 +1,7 @@
 """Pieces arrive in their order, whatever kind of server sends them."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from django.test import AsyncRequestFactory, RequestFactory
 
@@ -24,4 +25,6 @@ def test_an_event_loop_gets_the_same_pieces():
         return [piece async for piece in response.streaming_content]
 
     assert response.is_async
-    assert asyncio.run(gather()) == PIECES
+    # In a thread of its own: a browser test of the same process leaves a loop in this one.
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(asyncio.run, gather()).result() == PIECES

@@ -134,7 +134,7 @@ def test_an_impossible_address_is_refused(options, said):
 
 
 def test_without_a_worker_there_is_only_web():
-    assert list(commands("127.0.0.1", 8000)) == ["web", "worker", "beat"]
+    assert list(commands("127.0.0.1", 8000)) == ["web", "ingest", "worker", "beat"]
     assert list(commands("127.0.0.1", 8000, with_worker=False)) == ["web"]
 
 
@@ -194,9 +194,9 @@ def test_everything_comes_up_and_goes_down(tmp_path, stop_signal):
         assert len(family) >= 3
 
         up.send_signal(stop_signal)
-        up.stdout.read()
+        up.communicate(timeout=60)
 
-        assert up.wait(timeout=30) == 0
+        assert up.returncode == 0
         assert all_end(family)
     finally:
         up.kill()

@@ -20,16 +20,18 @@ from django.db.migrations.executor import MigrationExecutor
 from hitlsite.commands import Command as BaseCommand
 from hitlsite.errors import DomainError
 
-EXIT_CODES = {"web": 10, "worker": 11, "beat": 12}
+EXIT_CODES = {"web": 10, "worker": 11, "beat": 12, "ingest": 13}
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS = 10.0
 LAST_WORDS_SECONDS = 2.0
-QUEUES = "ingest,inference,review,training"
+# A long film or a stream keeps its worker busy; review must not wait behind it.
+QUEUES = {"ingest": "ingest", "worker": "inference,review,training"}
 
 
 class Command(BaseCommand):
     help = (
-        "Run web, worker and beat until Ctrl-C. When one of them ends, the others are stopped and "
-        "the exit code says which: 10 web, 11 worker, 12 beat."
+        "Run web, two workers and beat until Ctrl-C. When one of them ends, the others are stopped "
+        "and the exit code says which: 10 web, 11 worker, 12 beat, 13 ingest worker."
     )
 
     def add_arguments(self, parser):
@@ -41,7 +43,8 @@ class Command(BaseCommand):
         check_port(host, port)
         check_migrations()
         children = Children(self.stdout.write)
-        previous = signal.signal(signal.SIGTERM, _interrupt)
+        # SIGINT too: whoever starts this in the background of a script has it ignored.
+        previous = {number: signal.signal(number, _interrupt) for number in STOP_SIGNALS}
         try:
             for name, command in commands(host, port, with_worker=not no_worker).items():
                 children.start(name, command)
@@ -52,7 +55,8 @@ class Command(BaseCommand):
             return
         finally:
             children.stop()
-            signal.signal(signal.SIGTERM, previous)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
         self.stderr.write(f"{ended} ended by itself with code {code}; everything is stopped.")
         sys.exit(EXIT_CODES[ended])
 
@@ -98,7 +102,9 @@ def commands(host, port, *, with_worker=True):
     web = [sys.executable, "-m", "uvicorn", "hitlsite.asgi:application", "--no-access-log"]
     found = {"web": [*web, "--host", host, "--port", str(port), "--lifespan", "off"]}
     if with_worker:
-        found["worker"] = [*celery, "worker", "-Q", QUEUES, "--concurrency", "2", "-l", "WARNING"]
+        worker = [*celery, "worker", "--concurrency", "1", "-l", "WARNING"]
+        for name, queues in QUEUES.items():
+            found[name] = [*worker, "-Q", queues, "-n", f"{name}@%h"]
         found["beat"] = [*celery, "beat", "--pidfile", "", "-l", "WARNING"]
     return found
 

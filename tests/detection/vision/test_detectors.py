@@ -35,7 +35,7 @@ def photos(material):
 @pytest.fixture(scope="module")
 def expected(photos, model_dir, cache_dir):
     """Return, by input size, the (boxes, scores, names) that ultralytics predicts per photo."""
-    from ultralytics import YOLO
+    YOLO = libraries.load_ultralytics().YOLO
 
     model = YOLO(str(model_dir / "yolo11n.pt"))
 

@@ -102,3 +102,17 @@ def test_loading_and_one_inference_reach_for_nobody(tmp_path, model_dir, strace,
     outward = [line for line in trace.read_text().splitlines() if "AF_INET" in line]
     assert outward == []
     assert list((tmp_path / "home").rglob("*")) == []
+
+
+@pytest.mark.slow
+def test_pillow_stays_as_it_was(tmp_path):
+    code = (
+        "from PIL import Image\nbefore = Image.open\n"
+        "from detection.vision import libraries\n"
+        f"libraries.prepare({str(tmp_path / 'cache')!r})\n"
+        "libraries.load_ultralytics().YOLO\nprint(Image.open is before)"
+    )
+
+    answer = run(code, tmp_path)
+
+    assert answer.stdout.split() == ["True"], answer.stderr
