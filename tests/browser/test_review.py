@@ -338,3 +338,15 @@ def test_drawn_factories_play(items):
 
     assert clip.end_seconds - clip.at_seconds == pytest.approx(2.0)
     assert clip.width == factories.WIDTH
+
+
+def test_what_was_redacted_by_hand_is_confirmed_by_c(at_first, items, complaints):
+    at_first.keyboard.press("x")
+    expect(at_first.locator("[data-apply-redaction]")).to_be_focused()
+    at_first.keyboard.press("Enter")
+    expect(at_first.locator("#privacy")).to_contain_text("Redacted.")
+    at_first.keyboard.press("c")
+
+    expect(at_first).to_have_url(address(items[1]))
+    assert decided(items[0]) == "confirmed"
+    assert complaints == []
