@@ -89,7 +89,7 @@ def test_six_visitors_are_watched_reviewed_and_exported(
     assert audit.verify().is_whole
 
     show_an_original_again()
-    with pytest.raises(CommandError, match=r"item \d+"):
+    with pytest.raises(CommandError, match=r"Item \d+ may not leave"):
         call_command("export", out=tmp_path / "refused")
     assert not (tmp_path / "refused").exists() or not list((tmp_path / "refused").iterdir())
 

@@ -66,7 +66,7 @@ def test_an_unsafe_or_senseless_configuration_does_not_start(tmp_path, variables
 
 def checked(folder, variables, *options):
     """Run the start-up checks in a process of its own, with these variables and none of ours."""
-    ours = ("SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL")
+    ours = ("SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_ALLOW_ASYNC_UNSAFE")
     environment = {
         **{key: value for key, value in os.environ.items() if key not in ours},
         "DJANGO_SETTINGS_MODULE": "hitlsite.settings",
