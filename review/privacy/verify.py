@@ -136,10 +136,12 @@ def _judged_by_motion(scan: FaceScan, recorded: Sequence[Region]) -> FaceScan:
     """Judge where nothing can tell faces: whatever moves must be hidden, person or not.
 
     The first scan put all that moved on record. A still cannot be looked at again without a
-    detector; in a clip, what moves in the output must lie within the record.
+    detector; in a clip, what moves in the output must lie where something was hidden at some
+    time, since what is hidden comes and goes and is itself seen to move.
     """
     moving = [region for region in scan.regions if region.at_seconds is not None]
-    residuals = _residuals(moving, recorded)
+    throughout = [replace(region, at_seconds=None) for region in recorded]
+    residuals = _residuals(moving, throughout)
     result = "faces" if residuals else "clear"
     return replace(scan, result=result, regions=residuals, error="")
 

@@ -20,7 +20,7 @@ def role(user):
 @register.filter
 def words(name):
     """Turn a snake_case word of the glossary into words."""
-    return str(name or "").replace("_", " ")
+    return str(name or "").replace("_", " ").replace(":", ": ")
 
 
 @register.filter
