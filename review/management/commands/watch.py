@@ -59,6 +59,8 @@ class Command(DoorCommand):
             tracker=options["tracker"],
             holder=holder,
         )
+        if not row.configuration["rules"]:
+            self.stderr.write(f"warning: camera {row.camera} has no rules; give some with --config")
         if options["queue"]:
             self.stdout.write(f"Queued as footage {row.pk}; the workers take it from here.")
             return
