@@ -248,7 +248,8 @@ class OpenVinoDetector(NetworkDetector):
             "CPU",
             {
                 "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_PRECISION_HINT": self._asked,
+                # int8 is in the weights; what is not quantised is computed in f32.
+                "INFERENCE_PRECISION_HINT": "f32" if self._asked == "int8" else self._asked,
                 "INFERENCE_NUM_THREADS": self._threads,
                 "ENABLE_CPU_PINNING": False,
             },

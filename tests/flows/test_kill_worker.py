@@ -107,7 +107,9 @@ def worker(environment, log):
 
 def test_the_same_incidents_none_twice_none_lost(installation, tmp_path, footage):
     film = str(footage / "one-by-one-person-detection.mp4")
+    # Weights of one form only: what serves best is measured, and two sessions may measure it apart.
     options = ["--video", film, "--config", str(tmp_path / "rules.yaml"), "--queue"]
+    options += ["--detector", "yolo11n_int8_openvino_model"]
     is_open = "SELECT count(*) FROM detection_incident WHERE state = 'open'"
     done = "SELECT count(*) FROM detection_footage WHERE ended_at IS NOT NULL"
     with (tmp_path / "worker.log").open("w") as log:
