@@ -105,6 +105,14 @@ def test_an_int8_folder_says_that_it_is_one(photos, expected, model_dir, cache_d
     )
 
     assert (detector.backend, detector.precision, detector.input_size) == ("openvino", "int8", 640)
+    again = load_detector(
+        "yolo11n_int8_openvino_model",
+        model_dir=model_dir,
+        cache_dir=cache_dir,
+        **detector.choice["served"],
+    )
+    assert again.choice["served"] == detector.choice["served"]
+    assert len(again.detect(photos[0], 0.0)) == len(detector.detect(photos[0], 0.0))
     share, _ = share_found(expected[640], predicted(detector, photos))
     assert share > 0.5
 
