@@ -1,6 +1,6 @@
 """What cameras are, what they saw, and which model said so."""
 
-from detection.models.camera import Camera, Device, Rule, Zone
+from detection.models.camera import Camera, Device, Fixture, Rule, Snapshot, Zone
 from detection.models.deployment import Deployment
 from detection.models.footage import Footage, Photo, PhotoDetection, Segment
 from detection.models.incident import Evidence, Incident, IncidentEvent, RuleHit
@@ -11,6 +11,7 @@ __all__ = [
     "Deployment",
     "Device",
     "Evidence",
+    "Fixture",
     "Footage",
     "Incident",
     "IncidentEvent",
@@ -19,6 +20,7 @@ __all__ = [
     "Rule",
     "RuleHit",
     "Segment",
+    "Snapshot",
     "TrackLog",
     "Zone",
 ]

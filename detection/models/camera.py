@@ -24,6 +24,9 @@ class Camera(models.Model):
     detector = models.CharField(max_length=200, default="auto")
     tracker = models.CharField(max_length=10, choices=Tracker.choices, default=Tracker.BOTSORT)
     lost_seconds = models.FloatField(default=2.0, validators=[MinValueValidator(0.1)])
+    estimates_poses = models.BooleanField(
+        default=False, help_text="estimate poses where people are close together"
+    )
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -98,6 +101,41 @@ class Rule(models.Model):
 
     def __str__(self):
         return f"{self.name} on {self.camera}"
+
+
+class Fixture(models.Model):
+    """Something that belongs where it stands, as a reviewer said of an incident about it."""
+
+    camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="fixtures")
+    incident = models.OneToOneField(
+        "detection.Incident", on_delete=models.CASCADE, related_name="fixture"
+    )
+    class_name = models.CharField(max_length=60)
+    box_xyxy = models.JSONField(help_text="[x1, y1, x2, y2] as shares of width and height, 0..1")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OfCameraQuerySet.as_manager()
+
+    def __str__(self):
+        return f"{self.class_name} on {self.camera}"
+
+
+class Snapshot(models.Model):
+    """The latest picture of a camera to draw zones on: people pixelated, private zones black."""
+
+    camera = models.OneToOneField(Camera, on_delete=models.CASCADE, related_name="snapshot")
+    footage = models.ForeignKey("detection.Footage", on_delete=models.CASCADE, related_name="+")
+    at_seconds = models.FloatField()
+    path = models.CharField(max_length=300)
+    sha256 = models.CharField(max_length=64)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    taken_at = models.DateTimeField(help_text="wall-clock time of the frame")
+
+    objects = OfCameraQuerySet.as_manager()
+
+    def __str__(self):
+        return f"{self.camera} at {self.taken_at:%Y-%m-%d %H:%M:%S}"
 
 
 class Device(models.Model):

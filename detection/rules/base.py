@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from detection.rules.hours import HoursWindow
 from detection.rules.subjects import Subject
+from detection.vision.types import Observation
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 ZONE_KINDS = ("monitored", "restricted", "private", "public")
@@ -101,13 +102,16 @@ class Scene:
         subjects: everyone in sight, ordered by track id.
         inside: for each zone's name, positions in ``subjects`` of those standing in it.
         is_backfill: the scene lies in the past and shows only tracks confirmed since.
+        foreground: what has come to rest, see ``TrackedFrame.foreground``; some of it may have
+            been seen at an earlier time.
     """
 
-    def __init__(self, at_seconds, subjects, inside, *, is_backfill=False):
+    def __init__(self, at_seconds, subjects, inside, *, is_backfill=False, foreground=()):
         self.at_seconds: float = at_seconds
         self.subjects: Sequence[Subject] = subjects
         self.inside: Mapping[str, Sequence[int]] = inside
         self.is_backfill: bool = is_backfill
+        self.foreground: Sequence[Observation] = foreground
         self._members: dict[tuple, list[Subject]] = {}
 
     def members(self, zone: str, classes: frozenset[str]) -> list[Subject]:
@@ -218,6 +222,9 @@ class Rule(ABC):
     @abstractmethod
     def why(self, class_name: str, zone: str, numbers: Mapping) -> str:
         """Say in one sentence why the rule holds."""
+
+    def heed_fixtures(self, boxes: Sequence[tuple[float, float, float, float]]) -> None:
+        """Take over where people said that what stands there belongs there (xyxy)."""
 
     @abstractmethod
     def forget(self, numbers: Iterable[int]) -> None:

@@ -77,6 +77,9 @@ class RuleEngine:
             zone.name: shapely.Polygon(zone.polygon) for zone in zones if zone.name in used
         }
         shapely.prepare(list(self._polygons.values()))
+        private = [shapely.Polygon(zone.polygon) for zone in zones if zone.kind == "private"]
+        self._private = shapely.union_all(private) if private else None
+        shapely.prepare(self._private)
         self._watches_frame = WHOLE_FRAME in used
         self._subjects = SubjectBook(
             aspect_ratio=aspect_ratio, longest_gap=timing.longest_gap(lost_seconds)
@@ -99,7 +102,9 @@ class RuleEngine:
         transitions = self._look_back(tracked.earlier, at_seconds, visible)
         transitions += self._expire(at_seconds)
         subjects = self._subjects.resolve(observations, at_seconds, is_held=tracked.is_held)
-        scene = Scene(at_seconds, subjects, self._locate(observations))
+        scene = Scene(
+            at_seconds, subjects, self._locate(observations), foreground=tracked.foreground
+        )
         transitions += self._lifecycle.apply(at_seconds, self._holdings(scene))
         self._last_at = at_seconds
         return transitions
@@ -107,6 +112,11 @@ class RuleEngine:
     def finish(self, at_seconds: float) -> list[Transition]:
         """Close every open incident because the source ended at a time."""
         return self._expire(at_seconds) + self._lifecycle.finish(at_seconds)
+
+    def heed_fixtures(self, boxes: Sequence[tuple[float, float, float, float]]) -> None:
+        """Stay silent from now on about what stands at these places (xyxy)."""
+        for rule in self._rules:
+            rule.heed_fixtures(boxes)
 
     def live_incidents(self) -> list[tuple[str, float, float]]:
         """Return (key, peak_at_seconds, last_held_seconds) of every open incident."""
@@ -133,8 +143,11 @@ class RuleEngine:
             self._lifecycle.extend(float(then), self._holdings(scene))
         return transitions
 
-    def _locate(self, observations) -> dict[str, list[int]]:
-        """Return for each zone the positions of the observations whose anchor lies in it."""
+    def _locate(self, observations) -> dict[str, Sequence[int]]:
+        """Return for each zone the positions of the observations whose anchor lies in it.
+
+        Who stands in a private zone is in no other: what happens there is nobody's business.
+        """
         inside = {WHOLE_FRAME: range(len(observations))} if self._watches_frame else {}
         if not observations:
             return inside | {name: [] for name in self._polygons}
@@ -143,6 +156,9 @@ class RuleEngine:
             # The edge belongs to the zone, as intersects_xy has it: zones reach the frame's edge.
             hits = shapely.intersects_xy(polygon, anchors[:, 0], anchors[:, 1])
             inside[name] = np.flatnonzero(hits).tolist()
+        if self._private is not None:
+            hidden = shapely.intersects_xy(self._private, anchors[:, 0], anchors[:, 1])
+            inside = {name: [at for at in inside[name] if not hidden[at]] for name in inside}
         return inside
 
     def _holdings(self, scene) -> list[tuple[int, Holding]]:

@@ -13,6 +13,7 @@ _TOLD_COLUMNS = (
     "detector",
     "tracker",
     "lost_seconds",
+    "estimates_poses",
     "is_enabled",
 )
 _SECRET_COLUMNS = ("detect_url", "record_url")
@@ -129,8 +130,14 @@ def session_configuration(camera):
         "tracker": camera.tracker,
         "lost_seconds": camera.lost_seconds,
         "detector": camera.detector,
+        "estimates_poses": camera.estimates_poses,
         "time_zone": camera.site.time_zone,
     }
+
+
+def fixture_boxes(camera):
+    """Return where people said that what stands there belongs there, boxes xyxy."""
+    return [tuple(box) for box in camera.fixtures.values_list("box_xyxy", flat=True)]
 
 
 def private_polygons(camera):

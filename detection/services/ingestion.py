@@ -23,7 +23,6 @@ from hitlsite import audit, jobs
 logger = logging.getLogger(__name__)
 
 CLIP_MAX_SECONDS = 60.0
-PRE_ROLL_SECONDS = 4.0
 
 
 class Observer:
@@ -191,6 +190,7 @@ class Ingestion:
     def _run_segment(self, keep_next):
         started = time.monotonic()
         self.session.blacken(cameras.private_polygons(self.segment.footage.camera))
+        self.session.heed_fixtures(cameras.fixture_boxes(self.segment.footage.camera))
         self._counted = self._session_counts()
         next_beat = started + settings.LEASE_SECONDS / 3
         for frame in self._frames_of_segment():

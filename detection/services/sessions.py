@@ -86,6 +86,10 @@ class CameraSession:
         self.recorder.blacken(private)
         self.stills.blacken(private)
 
+    def heed_fixtures(self, boxes):
+        """Stay silent from now on about what stands at these places (xyxy)."""
+        self.engine.heed_fixtures(boxes)
+
     def frames(self):
         """Yield the frames that still have to be stepped through, decoded ahead in a thread.
 

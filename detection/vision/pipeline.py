@@ -5,8 +5,21 @@ detection is the full picture converted and the network run.
 """
 
 import time
+from dataclasses import replace
 
 from detection.vision.types import Observation, TrackedFrame
+
+
+STAGES = (
+    "gate",
+    "image",
+    "letterbox",
+    "inference",
+    "boxes",
+    "tracking",
+    "poses",
+    "foreground",
+)
 
 
 class TrackingPipeline:
@@ -16,20 +29,23 @@ class TrackingPipeline:
         detector: see detectors.Detector.
         tracker: see tracking.make_tracker.
         gate: see motion.MotionGate; None detects in every frame.
+        limbs: see poses.LimbMotion; None estimates no poses.
+        statics: see static_objects.StaticForeground; None looks for nothing that came to rest.
 
     Attributes:
         timings: seconds spent since the start, by stage: gate, image (conversion of the
-            picture), letterbox, inference, boxes (decoding of the network's output), tracking.
+            picture), letterbox, inference, boxes (decoding of the network's output), tracking,
+            poses, foreground.
         frames_seen, frames_detected: frames taken, and those the detector ran on.
     """
 
-    def __init__(self, detector, tracker, gate=None):
+    def __init__(self, detector, tracker, gate=None, *, limbs=None, statics=None):
         self.detector = detector
         self.tracker = tracker
         self.gate = gate
-        self.timings = dict.fromkeys(
-            ("gate", "image", "letterbox", "inference", "boxes", "tracking"), 0.0
-        )
+        self.limbs = limbs
+        self.statics = statics
+        self.timings = dict.fromkeys(STAGES, 0.0)
         self.frames_seen = 0
         self.frames_detected = 0
         self._last = None
@@ -48,7 +64,20 @@ class TrackingPipeline:
         else:
             self._last = self.tracker.hold(frame.at_seconds)
             self.timings["tracking"] += time.perf_counter() - gated
+        self._last = self._enriched(frame, self._last)
         return self._last
+
+    def _enriched(self, frame, tracked):
+        """Return the tracked frame with limb speeds and with what has come to rest."""
+        started = time.perf_counter()
+        if self.limbs is not None:
+            tracked = self.limbs.update(frame, tracked)
+        posed = time.perf_counter()
+        self.timings["poses"] += posed - started
+        if self.statics is not None:
+            tracked = replace(tracked, foreground=self.statics.update(frame, tracked))
+            self.timings["foreground"] += time.perf_counter() - posed
+        return tracked
 
     def state(self):
         """Return everything a restart needs: JSON values and arrays."""
@@ -56,6 +85,8 @@ class TrackingPipeline:
             "detector": self.detector.state(),
             "tracker": self.tracker.state(),
             "gate": self.gate.state() if self.gate is not None else None,
+            "limbs": self.limbs.state() if self.limbs is not None else None,
+            "statics": self.statics.state() if self.statics is not None else None,
             "last": _frame_state(self._last),
             "frames_seen": self.frames_seen,
             "frames_detected": self.frames_detected,
@@ -67,6 +98,10 @@ class TrackingPipeline:
         self.tracker.restore(state["tracker"])
         if self.gate is not None and state["gate"] is not None:
             self.gate.restore(state["gate"])
+        if self.limbs is not None and state["limbs"] is not None:
+            self.limbs.restore(state["limbs"])
+        if self.statics is not None and state["statics"] is not None:
+            self.statics.restore(state["statics"])
         self._last = _restored_frame(state["last"])
         self.frames_seen = int(state["frames_seen"])
         self.frames_detected = int(state["frames_detected"])

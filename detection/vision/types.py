@@ -33,13 +33,19 @@ class Detections:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One track seen at one time."""
+    """One track seen at one time.
+
+    Attributes:
+        limb_speed: of wrists and ankles against the trunk, in body heights per second; None
+            where no pose was estimated.
+    """
 
     at_seconds: float
     track_id: int
     class_name: str
     score: float
     box_xyxy: tuple[float, float, float, float]
+    limb_speed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,13 @@ class TrackedFrame:
         earlier: observations of tracks that this frame confirmed, from before it was known that
             they were tracks, oldest first. Dwell starts at the first of them.
         is_held: the motion gate saw nothing move, so the boxes are those of the last detection.
+        foreground: what has come to rest before the background and stays there, whether a
+            detector knows it or not; ids of its own numbering. One that has just settled also
+            brings a first sighting from the past.
     """
 
     at_seconds: float
     observations: tuple[Observation, ...] = ()
     earlier: tuple[Observation, ...] = field(default=())
     is_held: bool = False
+    foreground: tuple[Observation, ...] = field(default=())

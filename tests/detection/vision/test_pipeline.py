@@ -122,6 +122,6 @@ def test_time_is_told_by_stage():
     for frame in walk_and_stand():
         pipeline.step(frame)
 
-    stages = {"gate", "image", "letterbox", "inference", "boxes", "tracking"}
+    stages = {"gate", "image", "letterbox", "inference", "boxes", "tracking", "poses", "foreground"}
     assert set(pipeline.timings) == stages
     assert pipeline.timings["inference"] > 0 and pipeline.timings["tracking"] > 0
