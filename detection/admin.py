@@ -9,6 +9,7 @@ from detection.models import (
     Deployment,
     Device,
     Evidence,
+    Fixture,
     Footage,
     Incident,
     IncidentEvent,
@@ -18,7 +19,7 @@ from detection.models import (
     RuleHit,
     Zone,
 )
-from detection.services import cameras, devices
+from detection.services import cameras, devices, fixtures
 from hitlsite.admin import ReadOnlyAdmin, VisibleAdmin
 from hitlsite.errors import DomainError
 from hitlsite.models import Site
@@ -97,6 +98,25 @@ class CameraAdmin(VisibleAdmin):
 
     def save_model(self, request, obj, form, change):
         cameras.save_camera(obj, by=request.user, config=form.config)
+
+
+@admin.register(Fixture)
+class FixtureAdmin(ReadOnlyAdmin):
+    """What belongs where it stands; without its row the camera speaks of it again."""
+
+    list_display = ["id", "camera", "class_name", "box_xyxy", "incident", "created_at"]
+    list_filter = [OF_CAMERA]
+    list_select_related = ["camera", "incident__camera"]
+
+    def has_delete_permission(self, request, obj=None):
+        return request.user.has_perm("detection.delete_fixture")
+
+    def delete_model(self, request, obj):
+        fixtures.remove(obj, by=request.user)
+
+    def delete_queryset(self, request, queryset):
+        for fixture in queryset:
+            fixtures.remove(fixture, by=request.user)
 
 
 @admin.register(Device)

@@ -225,6 +225,7 @@ class Rule(ABC):
 
     def heed_fixtures(self, boxes: Sequence[tuple[float, float, float, float]]) -> None:
         """Take over where people said that what stands there belongs there (xyxy)."""
+        return  # most rules are not about things that stand somewhere
 
     @abstractmethod
     def forget(self, numbers: Iterable[int]) -> None:

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from detection.vision.types import Observation, TrackedFrame
 
-
 STAGES = (
     "gate",
     "image",

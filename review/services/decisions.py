@@ -7,6 +7,7 @@ were read, and the other is told who was faster.
 from django.db import transaction
 from django.utils import timezone
 
+from detection.services import fixtures
 from hitlsite import audit, people
 from hitlsite.errors import Conflict, Forbidden, NotFound
 from review.models import Decision, TrainingItem
@@ -18,7 +19,7 @@ from review.services.undoing import undo
 
 __all__ = ["TRANSITIONS", "decide", "reopen", "undo"]
 
-Effect, Verdict = Decision.Effect, Decision.Verdict
+Effect, Reason, Verdict = Decision.Effect, Decision.Reason, Decision.Verdict
 Proposal, Status = TrainingItem.Proposal, TrainingItem.Status
 
 # (status, verdict): (the status after it, the permission that it takes)
@@ -202,6 +203,8 @@ def _carry_out(item, decision, status, at):
     before = item.status
     settlement.move(item, status, at=at, **columns)
     decision.save(force_insert=True)
+    belongs = status == Status.REJECTED and decision.reason == Reason.BASELINE_NOISE
+    fixtures.follow_verdict(item.incident, belongs=belongs, by=decision.reviewer, at=at)
     audit.record(
         f"item_{decision.verdict}",
         item,

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from detection.services import evidence as evidence_files
+from detection.services import fixtures
 from hitlsite import audit, people
 from hitlsite.errors import Conflict, Forbidden, NotFound
 from review.models import Decision, TrainingItem
@@ -129,6 +130,7 @@ def _take_back(decision, item, by, at):
         columns = {"category": item.proposed_category}
         settlement.move(item, decision.status_before, at=at, **columns)
         restored = _restore(decision, item, by, at)
+        fixtures.follow_verdict(item.incident, belongs=False, by=by, at=at)
     undoing = Decision.objects.create(
         item=item,
         reviewer=by,

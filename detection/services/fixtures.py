@@ -1,0 +1,55 @@
+"""What belongs where it stands: reviewers teach it by rejecting an unattended object as noise.
+
+A fixture lasts for as long as the verdict that made it. Sessions heed new ones from their next
+segment on, replays at once.
+"""
+
+from django.db import transaction
+
+from detection.models import Fixture
+from hitlsite import audit
+
+RULE_KIND = "object_left_unattended"
+
+
+def follow_verdict(incident, *, belongs, by, at=None):
+    """Keep the object of an incident as a fixture, or no longer, as the verdict on it now says.
+
+    Incidents of other rules have no object and change nothing.
+
+    Args:
+        belongs: a person said that the object belongs where it stands.
+    """
+    known = Fixture.objects.filter(incident=incident).first()
+    if belongs and known is None:
+        place = _place_of(incident)
+        if place is not None:
+            _keep(incident, place, by, at)
+    elif known is not None and not belongs:
+        _drop(known, by, at)
+
+
+@transaction.atomic
+def remove(fixture, *, by):
+    """Let the camera speak again of what stands at this place; the verdict stays as it is."""
+    _drop(fixture, by, None)
+
+
+def _place_of(incident):
+    hits = incident.rule_hits.filter(kind=RULE_KIND).values_list("numbers", flat=True)
+    return next((numbers["box_xyxy"] for numbers in hits if "box_xyxy" in numbers), None)
+
+
+def _keep(incident, place, by, at):
+    fixture = Fixture.objects.create(
+        camera=incident.camera,
+        incident=incident,
+        class_name=incident.class_name,
+        box_xyxy=list(place),
+    )
+    audit.record("fixture.added", fixture, actor=by, site=incident.camera.site, at=at)
+
+
+def _drop(fixture, by, at):
+    audit.record("fixture.removed", fixture, actor=by, site=fixture.camera.site, at=at)
+    fixture.delete()
