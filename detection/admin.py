@@ -17,6 +17,7 @@ from detection.models import (
     PhotoDetection,
     Rule,
     RuleHit,
+    Snapshot,
     Zone,
 )
 from detection.services import cameras, devices, fixtures
@@ -170,6 +171,16 @@ class DeviceAdmin(VisibleAdmin):
     def _show(self, request, device, token):
         text = f"Token of {device}, shown only now: {token}"
         self.message_user(request, text, messages.WARNING)
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnlyAdmin):
+    """Of when each camera's picture is; the picture itself is shown by the camera pages only."""
+
+    list_display = ["camera", "taken_at", "width", "height"]
+    list_filter = [OF_CAMERA]
+    list_select_related = ["camera"]
+    exclude = ["path"]
 
 
 @admin.register(Footage)

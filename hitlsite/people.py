@@ -26,23 +26,29 @@ def role_of(user):
     return next((role for role in _BY_RANK if role in names), "")
 
 
-def grant_groups(apps, group_permissions):
-    """Make each group hold exactly its permissions; for migrations (``apps`` historical).
+def grant_groups(apps, group_permissions, *, keep=False):
+    """Give each group its permissions; for migrations (``apps`` historical).
 
     Args:
         group_permissions: {role: ("app.codename", ...)}.
+        keep: add to what a group holds, so that what somebody took from it or gave it stays so;
+            otherwise it holds exactly these.
     """
     group_model = apps.get_model("auth", "Group")
-    permission_model = apps.get_model("auth", "Permission")
     for role, wanted in group_permissions.items():
         group, _ = group_model.objects.get_or_create(name=role)
-        found = []
-        for name in wanted:
-            app_label, codename = name.split(".")
-            found.append(
-                permission_model.objects.get(content_type__app_label=app_label, codename=codename)
-            )
-        group.permissions.set(found)
+        found = [_permission(apps, name) for name in wanted]
+        if keep:
+            group.permissions.add(*found)
+        else:
+            group.permissions.set(found)
+
+
+def _permission(apps, name):
+    app_label, codename = name.split(".")
+    return apps.get_model("auth", "Permission").objects.get(
+        content_type__app_label=app_label, codename=codename
+    )
 
 
 @transaction.atomic

@@ -28,6 +28,7 @@ urlpatterns = [
     path("api/v1/", include("detection.api.urls")),
     path("api/v1/", include("review.api.urls")),
     path("api/v1/", include("training.api.urls")),
+    path("", include("detection.urls")),
     path("", include("review.urls")),
     path("", include("training.urls")),
 ]

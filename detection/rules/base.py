@@ -67,15 +67,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What sampling does to measured times.
+    """What sampling does to measured times, and the picture's shape to distances.
 
     Attributes:
         sample_seconds: time between two sampled frames.
         lost_seconds: how long a subject may be out of sight before it is lost.
+        aspect_ratio: frame width / height, so that distances compare in both directions.
     """
 
     sample_seconds: float
     lost_seconds: float
+    aspect_ratio: float = 1.0
 
     def longest_gap(self, seconds: float) -> float:
         """Return the longest time between two samples that a gap of ``seconds`` may look like.
@@ -119,10 +121,13 @@ class Scene:
 
         Without classes it is everybody. Whether a subject really is one, see ``Rule.takes``.
         """
+        inside = self.inside[zone]
+        if not inside:
+            return []
         key = (zone, classes)
         found = self._members.get(key)
         if found is None:
-            found = [self.subjects[position] for position in self.inside[zone]]
+            found = [self.subjects[position] for position in inside]
             if classes:
                 found = [
                     one for one in found if one.seen_as in classes or one.class_name in classes
@@ -169,6 +174,8 @@ class Rule(ABC):
     default_severity: ClassVar[str] = "medium"
     parameters_by_name: ClassVar[dict[str, Parameter]] = LIFECYCLE_PARAMETERS
     zone_kinds: ClassVar[tuple[str, ...] | None] = None
+    # How far back an idle rule knows at which times it was shown an empty scene.
+    memory_seconds: float = 0.0
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -207,6 +214,14 @@ class Rule(ABC):
     def takes(self, subject: Subject) -> bool:
         """Say whether a subject is of the rule's classes, on the whole of its recent sightings."""
         return not self.classes or subject.class_name in self.classes
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether, with nobody known and nothing open, empty scenes need not all be shown.
+
+        Those of the last ``memory_seconds`` then leave the rule as all of them would.
+        """
+        return False
 
     @abstractmethod
     def observe(self, scene: Scene) -> list[Holding]:

@@ -4,7 +4,7 @@ A file is taken whole or not at all, and a refusal names the file, the key and w
 it: people write these files by hand, and a rule that quietly never fires is worse than none.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import shapely
@@ -53,7 +53,11 @@ class RulesConfig:
 
 
 def parse_config(
-    text: str | Mapping, *, file_name: str, known_classes: Collection[str] | None = None
+    text: str | Mapping,
+    *,
+    file_name: str,
+    known_classes: Collection[str] | None = None,
+    is_stored: bool = False,
 ) -> RulesConfig:
     """Read zones and rules.
 
@@ -61,40 +65,100 @@ def parse_config(
         text: YAML or JSON, or what such a text would be read as.
         file_name: how to name the source in a refusal.
         known_classes: the detector's classes, when a rule may name no others.
+        is_stored: it was accepted once, so that rules at odds with each other are taken as they
+            are: a session must not break off because an update became stricter.
 
     Raises:
         DomainError: config_invalid; ``fields`` holds the problem under its dotted key.
     """
     try:
         document = load_text(text) if isinstance(text, str) else text
-        return _read_document(document, known_classes)
+        if not isinstance(document, Mapping):
+            what = "empty" if document is None else f"a {name_type(document)}"
+            raise Refusal("", f"must be a mapping with zones and rules, it is {what}")
+        refuse_unknown_keys(document, ("zones", "rules"), "")
+        zones = read_zones(document.get("zones", ()))
+        rules = read_rules(
+            document.get("rules", ()), zones, known_classes, may_contradict=is_stored
+        )
+        return RulesConfig(zones, rules)
     except Refusal as refusal:
-        raise DomainError(
-            "config_invalid",
-            " ".join(filter(None, (f"{file_name}:", refusal.key, refusal.problem))),
-            fields={refusal.key or "file": refusal.problem},
-        ) from None
+        raise name_refusal(refusal, file_name) from None
 
 
-def _read_document(document, known_classes):
-    if not isinstance(document, Mapping):
-        what = "empty" if document is None else f"a {name_type(document)}"
-        raise Refusal("", f"must be a mapping with zones and rules, it is {what}")
-    refuse_unknown_keys(document, ("zones", "rules"), "")
+def name_refusal(refusal: Refusal, file_name: str) -> DomainError:
+    """Return a refusal as the error that people see, with the file's name."""
+    return DomainError(
+        "config_invalid",
+        " ".join(filter(None, (f"{file_name}:", refusal.key, refusal.problem))),
+        fields={refusal.key or "file": refusal.problem},
+    )
+
+
+def read_zones(value) -> tuple[ZoneSpec, ...]:
+    """Read the list under ``zones``, or raise Refusal."""
     zones: list[ZoneSpec] = []
-    for position, entry in enumerate(_entries(document, "zones")):
+    for position, entry in enumerate(check_entries(value, "zones")):
         zones.append(_read_zone(entry, f"zones[{position}]", zones))
-    entries = _entries(document, "rules")
+    return tuple(zones)
+
+
+def read_rules(
+    value, zones: Sequence[ZoneSpec], known_classes=None, *, may_contradict=False
+) -> tuple[RuleSpec, ...]:
+    """Read the list under ``rules``, which may name these zones, or raise Refusal."""
+    entries = check_entries(value, "rules")
     names = _name_rules(entries)
     rules = [
         _read_rule(entry, name, f"rules[{position}]", zones, known_classes)
         for position, (entry, name) in enumerate(zip(entries, names, strict=True))
     ]
-    return RulesConfig(tuple(zones), tuple(rules))
+    if not may_contradict:
+        _refuse_private_zones(rules, zones)
+        _refuse_repetitions(rules, zones)
+    return tuple(rules)
 
 
-def _entries(document, key):
-    entries = document.get(key, ())
+def _refuse_private_zones(rules, zones):
+    private = {zone.name for zone in zones if zone.kind == "private"}
+    for position, rule in enumerate(rules):
+        for place, name in enumerate(rule.zones):
+            if name in private:
+                problem = f'names "{name}", a private zone: nothing that happens there is looked at'
+                raise Refusal(f"rules[{position}].zones[{place}]", problem)
+
+
+def _refuse_repetitions(rules, zones):
+    """Refuse a rule that differs from an earlier one in nothing, or in its severity alone.
+
+    Two thresholds over the same people are an escalation; two severities for the same hit are a
+    contradiction that the order of a file must not decide.
+    """
+    seen: dict[tuple, int] = {}
+    for position, rule in enumerate(rules):
+        scope = (
+            rule.kind,
+            frozenset(RULE_KINDS[rule.kind].select_zones(rule, zones)),
+            frozenset(rule.classes),
+            None if rule.active_hours is None else frozenset(rule.active_hours),
+            tuple(sorted(rule.parameters.items())),
+        )
+        first = seen.setdefault(scope, position)
+        if first == position:
+            continue
+        other = rules[first]
+        place = f'rules[{first}] ("{other.name}")'
+        if other.severity == rule.severity:
+            raise Refusal(f"rules[{position}]", f'("{rule.name}") says the same as {place}')
+        problem = (
+            f'("{rule.name}") contradicts {place}: they differ in nothing but severity, '
+            f"{rule.severity} and {other.severity}"
+        )
+        raise Refusal(f"rules[{position}]", problem)
+
+
+def check_entries(entries, key: str):
+    """Return a list of mappings as it is, or refuse it."""
     if not isinstance(entries, list | tuple):
         raise Refusal(key, f"must be a list, it is a {name_type(entries)}")
     if len(entries) > MOST_ENTRIES:
@@ -197,7 +261,7 @@ def _read_zone_names(value, key, zones, rule_class: type[Rule]):
         if name not in kinds:
             problem = f"names the unknown zone {shorten(name)}{suggest(name, kinds)}"
             raise Refusal(f"{key}[{position}]", problem)
-        if allowed and kinds[name] not in allowed:
+        if allowed and kinds[name] not in (*allowed, "private"):
             wanted = " or ".join(allowed)
             problem = (
                 f'names "{name}", a {kinds[name]} zone; {rule_class.kind} takes {wanted} zones'
@@ -231,7 +295,7 @@ def _read_parameters(entry, key, rule_class: type[Rule]):
 
 
 def _read_number(value, parameter: Parameter, key):
-    wanted = f"from {parameter.minimum:g} to {parameter.maximum:g} {parameter.unit}"
+    wanted = f"from {parameter.minimum:g} to {parameter.maximum:g} {parameter.unit}".rstrip()
     if not is_number(value) or not parameter.minimum <= value <= parameter.maximum:
         raise Refusal(key, f"must be a number {wanted}, it is {shorten(value)}")
     if not parameter.is_whole:

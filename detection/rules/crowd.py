@@ -105,10 +105,20 @@ class CrowdFormation(Rule):
             )
         return None
 
+    @property
+    def is_idle(self):
+        return not any(crowd.entered for crowd in self._crowds.values())
+
     def observe(self, scene):
         holdings = []
         for zone, crowd in self._crowds.items():
-            members = [one for one in scene.members(zone, self.classes) if self.takes(one)]
+            members = scene.members(zone, self.classes)
+            if self.classes:
+                members = [one for one in members if self.takes(one)]
+            if not members and not crowd.entered:
+                if not scene.is_backfill:
+                    crowd.counted_at = scene.at_seconds
+                continue
             numbers = [subject.number for subject in members]
             if not scene.is_backfill:
                 crowd.count(numbers, scene.at_seconds)

@@ -98,7 +98,7 @@ def refuse_unknown_keys(entry: Mapping, known: Collection[str], key: str) -> Non
     for name in entry:
         if name not in known:
             place = f"{key}.{name}" if key else str(name)
-            place = place[:LONGEST_NAME]
+            place = _printable(place)[:LONGEST_NAME]
             keys = ", ".join(known)
             raise Refusal(place, f"is an unknown key{suggest(name, known)} (known: {keys})")
 
@@ -159,8 +159,14 @@ def name_type(value) -> str:
 def shorten(value) -> str:
     """Return a value as text that fits into a sentence, whatever its size."""
     if isinstance(value, str):
-        return f'"{value}"' if len(value) <= LONGEST_NAME else f'"{value[:LONGEST_NAME]}..."'
+        start = _printable(value[:LONGEST_NAME])
+        return f'"{start}"' if len(value) <= LONGEST_NAME else f'"{start}..."'
     try:
         return _SHORT.repr(value)
     except ValueError:  # an integer of thousands of digits
         return "a huge number"
+
+
+def _printable(text):
+    """Return a text that stays on its line: line ends and control characters become blanks."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)

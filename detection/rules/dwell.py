@@ -27,18 +27,26 @@ class DwellRule(Rule):
         # Per zone: subject number -> [first, last] time inside.
         self._stays: dict[str, dict[int, list[float]]] = {zone: {} for zone in self.zones}
 
+    @property
+    def is_idle(self):
+        return True  # stays are those of subjects, and forgotten with them
+
     def observe(self, scene):
         at_seconds, longest_gap, shortest = scene.at_seconds, self.longest_gap, self._shortest_stay
+        takes_all, inside = not self.classes, scene.inside
         holdings = []
         for zone, stays in self._stays.items():
+            if not inside[zone]:
+                continue
             for subject in scene.members(zone, self.classes):
-                stay = stays.get(subject.number)
+                number = subject.number
+                stay = stays.get(number)
                 if stay is None or at_seconds - stay[1] > longest_gap:
-                    stays[subject.number] = stay = [at_seconds, at_seconds]
+                    stays[number] = stay = [at_seconds, at_seconds]
                 else:
                     stay[1] = at_seconds
-                if at_seconds - stay[0] >= shortest and self.takes(subject):
-                    holdings.append(Holding(subject.number, zone, (subject,)))
+                if at_seconds - stay[0] >= shortest and (takes_all or self.takes(subject)):
+                    holdings.append(Holding(number, zone, (subject,)))
         return holdings
 
     def numbers(self, subject, zone, until_seconds):

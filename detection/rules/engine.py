@@ -11,11 +11,9 @@ from itertools import groupby
 from operator import attrgetter
 
 import numpy as np
-import shapely
 
 from detection.rules.base import (
     RULE_KINDS,
-    WHOLE_FRAME,
     Holding,
     Rule,
     RuleSpec,
@@ -24,25 +22,14 @@ from detection.rules.base import (
     ZoneSpec,
 )
 from detection.rules.incidents import Lifecycle, Transition
+from detection.rules.places import ZoneMap, to_boxes
+from detection.rules.sightings import check_sightings, check_time
 from detection.rules.subjects import SubjectBook
-from detection.vision.types import Observation, TrackedFrame
+from detection.vision.types import TrackedFrame
 from hitlsite.errors import DomainError
-
-# A detector ends a box at the frame's lower edge and the tracker smooths it a little past it; the
-# feet are then below the picture, and the edge stands for them.
-EDGE_TOLERANCE = 0.05
 
 _BY_TRACK = attrgetter("track_id")
 _BY_TIME_AND_TRACK = attrgetter("at_seconds", "track_id")
-
-
-def make_anchors(observations: Sequence[Observation]) -> np.ndarray:
-    """Return the bottom centres (N, 2) of boxes that may reach out of the frame, not clipped."""
-    boxes = np.array([seen.box_xyxy for seen in observations], dtype=np.float64).reshape(-1, 4)
-    anchors = np.stack(((boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]), axis=1)
-    below = (anchors[:, 1] > 1.0) & (anchors[:, 1] <= 1.0 + EDGE_TOLERANCE)
-    anchors[below, 1] = 1.0
-    return anchors
 
 
 class RuleEngine:
@@ -70,17 +57,15 @@ class RuleEngine:
         lost_seconds: float = 2.0,
         clock: Callable[[float], datetime] | None = None,
     ):
-        timing = Timing(sample_seconds=1.0 / sampling_fps, lost_seconds=lost_seconds)
+        timing = Timing(
+            sample_seconds=1.0 / sampling_fps, lost_seconds=lost_seconds, aspect_ratio=aspect_ratio
+        )
         self._rules = [make_rule(spec, zones, timing) for spec in rules]
-        used = {name for rule in self._rules for name in rule.zones}
-        self._polygons = {
-            zone.name: shapely.Polygon(zone.polygon) for zone in zones if zone.name in used
-        }
-        shapely.prepare(list(self._polygons.values()))
-        private = [shapely.Polygon(zone.polygon) for zone in zones if zone.kind == "private"]
-        self._private = shapely.union_all(private) if private else None
-        shapely.prepare(self._private)
-        self._watches_frame = WHOLE_FRAME in used
+        self._watch = [
+            (position, rule.observe, rule.spec.active_hours)
+            for position, rule in enumerate(self._rules)
+        ]
+        self._map = ZoneMap(zones, {name for rule in self._rules for name in rule.zones})
         self._subjects = SubjectBook(
             aspect_ratio=aspect_ratio, longest_gap=timing.longest_gap(lost_seconds)
         )
@@ -88,23 +73,39 @@ class RuleEngine:
         self._clock = clock
         self._last_at: float | None = None
 
-    def update(self, tracked: TrackedFrame) -> list[Transition]:
+    def update(
+        self, tracked: TrackedFrame, places: Sequence[int] | None = None
+    ) -> list[Transition]:
         """Take in the next frame and return what it changed.
 
         A frame that is no later than the last one (a repeated timestamp, a frame given again
         after ``restore``) changes nothing.
+
+        Args:
+            places: what ``locate`` says of the observations, which then come ordered by track id
+                from a track log, and have been checked when it was written.
+
+        Raises:
+            DomainError: observation_invalid, naming a time, box or score that is no number, a box
+                inside out or an id that is there twice; the engine stands as before.
         """
         at_seconds = float(tracked.at_seconds)
+        check_time(at_seconds)
         if self._last_at is not None and at_seconds <= self._last_at:
             return []
-        observations = sorted(tracked.observations, key=_BY_TRACK)
-        visible = {seen.track_id for seen in observations}
-        transitions = self._look_back(tracked.earlier, at_seconds, visible)
+        observations = tracked.observations
+        if len(observations) > 1:
+            observations = sorted(observations, key=_BY_TRACK)
+        if places is None:
+            places = self._checked_places(tracked, observations)
+        transitions = []
+        if tracked.earlier:
+            visible = {seen.track_id for seen in observations}
+            transitions += self._look_back(tracked.earlier, at_seconds, visible)
         transitions += self._expire(at_seconds)
         subjects = self._subjects.resolve(observations, at_seconds, is_held=tracked.is_held)
-        scene = Scene(
-            at_seconds, subjects, self._locate(observations), foreground=tracked.foreground
-        )
+        inside = self._map.inside(places)
+        scene = Scene(at_seconds, subjects, inside, foreground=tracked.foreground)
         transitions += self._lifecycle.apply(at_seconds, self._holdings(scene))
         self._last_at = at_seconds
         return transitions
@@ -122,6 +123,30 @@ class RuleEngine:
         """Return (key, peak_at_seconds, last_held_seconds) of every open incident."""
         return self._lifecycle.live()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether frames without anything in them need not all be given.
+
+        Those of the last ``memory_seconds``, and at least the last one, then leave the engine as
+        all of them would.
+        """
+        if not (self._subjects.is_empty and self._lifecycle.is_empty):
+            return False
+        return all(rule.is_idle for rule in self._rules)
+
+    @property
+    def memory_seconds(self) -> float:
+        """How far back an idle engine knows at which times it was given an empty frame."""
+        return max((rule.memory_seconds for rule in self._rules), default=0.0)
+
+    def locate(self, boxes: np.ndarray) -> list[int]:
+        """Return for each of many boxes (N, 4) in which zones it stands, for ``update``."""
+        return self._map.locate(boxes)
+
+    def opened_at_seconds(self) -> list[float]:
+        """Return when every open incident opened."""
+        return self._lifecycle.opened_at_seconds()
+
     def _expire(self, at_seconds):
         lost = self._subjects.expire(at_seconds)
         transitions = self._lifecycle.expire(at_seconds, lost)
@@ -138,36 +163,31 @@ class RuleEngine:
         for then, group in groupby(past, key=attrgetter("at_seconds")):
             observations = self._subjects.select_news(group)
             subjects = self._subjects.resolve(observations, float(then), reserved=visible)
-            scene = Scene(float(then), subjects, self._locate(observations), is_backfill=True)
+            inside = self._map.inside(self._places(observations))
+            scene = Scene(float(then), subjects, inside, is_backfill=True)
             transitions += self._lifecycle.expire(float(then))
             self._lifecycle.extend(float(then), self._holdings(scene))
         return transitions
 
-    def _locate(self, observations) -> dict[str, Sequence[int]]:
-        """Return for each zone the positions of the observations whose anchor lies in it.
+    def _checked_places(self, tracked, observations):
+        """Return where the observations stand, or refuse those that make no sense."""
+        if not (observations or tracked.earlier or tracked.foreground):
+            return []
+        boxes = to_boxes(observations)
+        check_sightings(tracked, boxes)
+        return self._map.locate(boxes) if observations else []
 
-        Who stands in a private zone is in no other: what happens there is nobody's business.
-        """
-        inside = {WHOLE_FRAME: range(len(observations))} if self._watches_frame else {}
-        if not observations:
-            return inside | {name: [] for name in self._polygons}
-        anchors = make_anchors(observations)
-        for name, polygon in self._polygons.items():
-            # The edge belongs to the zone, as intersects_xy has it: zones reach the frame's edge.
-            hits = shapely.intersects_xy(polygon, anchors[:, 0], anchors[:, 1])
-            inside[name] = np.flatnonzero(hits).tolist()
-        if self._private is not None:
-            hidden = shapely.intersects_xy(self._private, anchors[:, 0], anchors[:, 1])
-            inside = {name: [at for at in inside[name] if not hidden[at]] for name in inside}
-        return inside
+    def _places(self, observations):
+        return self._map.locate(to_boxes(observations)) if observations else []
 
     def _holdings(self, scene) -> list[tuple[int, Holding]]:
         local = None
         holdings = []
-        for position, rule in enumerate(self._rules):
-            found = rule.observe(scene)
-            windows = rule.spec.active_hours
-            if found and windows is not None and self._clock is not None:
+        for position, observe, windows in self._watch:
+            found = observe(scene)
+            if not found:
+                continue
+            if windows is not None and self._clock is not None:
                 local = local or self._clock(scene.at_seconds)
                 if not any(window.contains(local) for window in windows):
                     continue

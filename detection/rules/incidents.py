@@ -110,10 +110,10 @@ class OpenIncident:
 
     def watch(self, participants: Sequence[Subject], at_seconds: float) -> None:
         """Keep the tracks that take part, and the best observation."""
-        best = self.peak_score
+        best, known = self.peak_score, self.track_ids
         for subject in participants:
-            if subject.track_id not in self.track_ids:
-                self.track_ids.append(subject.track_id)
+            if subject.track_id not in known:
+                known.append(subject.track_id)
             if subject.score > best:
                 best = subject.score
         if best > self.peak_score:
@@ -161,9 +161,19 @@ class Lifecycle:
 
     def __init__(self, rules: Sequence[Rule]):
         self._rules = rules
+        self._longest_gaps = [rule.longest_gap for rule in rules]
         self._open: dict[int | str, OpenIncident] = {}
         # When a rule last held for a subject: (rule, subject) -> seconds.
         self._cooldowns: dict[tuple[int, int | str], float] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no incident is open."""
+        return not self._open
+
+    def opened_at_seconds(self) -> list[float]:
+        """Return when every open incident opened."""
+        return [incident.opened_at for incident in self._open.values()]
 
     def live(self) -> list[tuple[str, float, float]]:
         """Return (key, peak_at_seconds, last_held_seconds) of every open incident."""
@@ -174,8 +184,10 @@ class Lifecycle:
 
     def expire(self, at_seconds: float, lost: Iterable[int] = ()) -> list[Transition]:
         """Close what is over by a time: subjects that are lost, rules that stopped."""
-        lost = set(lost)
         transitions = []
+        if not self._open and not lost:
+            return transitions
+        lost = set(lost)
         for incident in list(self._open.values()):
             if incident.subject in lost:
                 transitions.append(self._close(incident, TRACK_LOST))
@@ -228,11 +240,12 @@ class Lifecycle:
         return transitions
 
     def _find_stopped(self, incident, at_seconds):
-        stopped = []
-        for hit in incident.holding.values():
-            if at_seconds - hit.last_held > self._rules[hit.rule].longest_gap:
-                stopped.append(hit)
-        return stopped
+        longest_gaps = self._longest_gaps
+        return [
+            hit
+            for hit in incident.holding.values()
+            if at_seconds - hit.last_held > longest_gaps[hit.rule]
+        ]
 
     def _is_cooling(self, rule, subject, at_seconds):
         last_held = self._cooldowns.get((rule, subject))
@@ -260,7 +273,14 @@ class Lifecycle:
         hit.numbers = self._rules[hit.rule].numbers(incident.subject, hit.zone, hit.last_held)
         del incident.holding[hit.rule, hit.zone]
         key = (hit.rule, incident.subject)
-        self._cooldowns[key] = max(hit.last_held, self._cooldowns.get(key, hit.last_held))
+        last_held = max(hit.last_held, self._cooldowns.get(key, hit.last_held))
+        # Subjects that are no tracks are never reported lost: what is over goes here.
+        self._cooldowns = {
+            known: since
+            for known, since in self._cooldowns.items()
+            if last_held - since < self._rules[known[0]].parameters["cooldown_seconds"]
+        }
+        self._cooldowns[key] = last_held
 
     def _close(self, incident, reason):
         for hit in list(incident.holding.values()):

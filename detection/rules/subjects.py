@@ -22,6 +22,9 @@ REACH_LENGTHS = 0.5
 REACH_LENGTHS_PER_SECOND = 0.4
 # ...and when its box is not much larger or smaller (linear ratio).
 SIZE_RATIO = 1.7
+# Who was on the way out and would by now be seen less than this share of is not looked for: who
+# comes in there next is somebody else.
+LEAVING_SHARE = 0.5
 
 
 class Subject:
@@ -35,6 +38,7 @@ class Subject:
         votes: summed scores by class, fading with time.
         class_name: the class with the highest vote.
         velocity: of the box's centre, in frame widths and heights per second.
+        limb_speed: of the latest observation, see ``Observation``.
     """
 
     __slots__ = (
@@ -42,6 +46,7 @@ class Subject:
         "class_name",
         "detected_at",
         "last_seen",
+        "limb_speed",
         "number",
         "score",
         "seen",
@@ -64,20 +69,27 @@ class Subject:
         self.velocity = (0.0, 0.0)
         self.last_seen = -math.inf
         self.detected_at = -math.inf
+        self.limb_speed: float | None = None
 
     def take(self, observation: Observation, at_seconds: float, *, is_held: bool) -> None:
-        """Take in an observation; a held one repeats a detection and says nothing of motion."""
-        track_id = int(observation.track_id)
-        x1, y1, x2, y2 = observation.box_xyxy
-        box = (float(x1), float(y1), float(x2), float(y2))
+        """Take in an observation; a held one repeats a detection of what is at rest."""
+        track_id, box = observation.track_id, observation.box_xyxy
+        if type(box) is not tuple or type(box[0]) is not float:
+            box = tuple(map(float, box))
         self.score = float(observation.score)
         self.seen_as = observation.class_name
+        self.limb_speed = observation.limb_speed
         if not is_held or not self.votes:
             self._learn(box, at_seconds)
-        if track_id != self.track_id and track_id not in self.track_ids:
-            self.track_ids.append(track_id)
+        elif self.velocity != (0.0, 0.0):
+            vx, vy = self.velocity
+            fading = math.exp((self.last_seen - at_seconds) / VELOCITY_SECONDS)
+            self.velocity = (vx * fading, vy * fading)
+        if track_id != self.track_id:
+            self.track_id = track_id = int(track_id)
+            if track_id not in self.track_ids:
+                self.track_ids.append(track_id)
         self.seen[track_id] = self.last_seen = at_seconds
-        self.track_id = track_id
         self.box = box
 
     def _learn(self, box, at_seconds):
@@ -88,13 +100,17 @@ class Subject:
             fading = math.exp(-elapsed / CLASS_SECONDS)
             for name in votes:
                 votes[name] *= fading
+            # Held frames may lie between: up to the last of them it was at rest.
+            elapsed = at_seconds - self.last_seen
             weight = 1.0 - math.exp(-elapsed / VELOCITY_SECONDS)
-            old, (vx, vy) = self.box, self.velocity
-            dx = (box[0] + box[2] - old[0] - old[2]) / 2 / elapsed
-            dy = (box[1] + box[3] - old[1] - old[3]) / 2 / elapsed
-            self.velocity = (vx + weight * (dx - vx), vy + weight * (dy - vy))
-        votes[seen_as] = votes.get(seen_as, 0.0) + self.score
-        if votes[seen_as] >= votes.get(self.class_name, 0.0):
+            x1, y1, x2, y2 = box
+            u1, v1, u2, v2 = self.box
+            vx, vy = self.velocity
+            vx += weight * ((x1 + x2 - u1 - u2) / 2 / elapsed - vx)
+            vy += weight * ((y1 + y2 - v1 - v2) / 2 / elapsed - vy)
+            self.velocity = (vx, vy)
+        vote = votes[seen_as] = votes.get(seen_as, 0.0) + self.score
+        if seen_as != self.class_name and vote >= votes.get(self.class_name, 0.0):
             self.class_name = seen_as
         self.detected_at = at_seconds
 
@@ -119,13 +135,14 @@ class Subject:
             "box": list(self.box),
             "velocity": list(self.velocity),
             "last_seen": self.last_seen,
+            "limb_speed": self.limb_speed,
             "detected_at": None if self.detected_at == -math.inf else self.detected_at,
         }
 
     @classmethod
     def from_state(cls, state: dict) -> "Subject":
         subject = cls(state["number"])
-        for name in ("class_name", "seen_as", "track_id", "score", "last_seen"):
+        for name in ("class_name", "seen_as", "track_id", "score", "last_seen", "limb_speed"):
             setattr(subject, name, state[name])
         subject.track_ids = list(state["track_ids"])
         subject.seen = dict(state["seen"])
@@ -151,6 +168,11 @@ class SubjectBook:
         self._subjects: dict[int, Subject] = {}
         self._by_track: dict[int, Subject] = {}
         self._next_number = 1
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is known."""
+        return not self._subjects
 
     def expire(self, at_seconds: float) -> list[int]:
         """Drop the subjects that are lost at a time and return their numbers."""
@@ -190,15 +212,17 @@ class SubjectBook:
             reserved: track ids known to be in sight, whose subjects nobody else may take over.
         """
         found: list[Subject | None] = [self._by_track.get(seen.track_id) for seen in observations]
-        self._part_doubles(observations, found)
+        if len(set(found)) < len(found):
+            self._part_doubles(observations, found)
         if None in found:
             visible = {subject.number for subject in found if subject is not None}
             known = self._by_track.keys() & reserved
             visible.update(self._by_track[track_id].number for track_id in known)
             self._stitch(observations, at_seconds, found, visible)
+        known_tracks = self._by_track
         for subject, observation in zip(found, observations, strict=True):
             subject.take(observation, at_seconds, is_held=is_held)
-            self._by_track[observation.track_id] = subject
+            known_tracks[observation.track_id] = subject
         return found
 
     def _part_doubles(self, observations, found):
@@ -253,12 +277,15 @@ class SubjectBook:
         growth = abs(math.log(new_area / area)) / 2
         if growth > math.log(SIZE_RATIO):
             return None
-        dx, dy = (u1 + u2 - x1 - x2) / 2 * aspect, (v1 + v2 - y1 - y2) / 2
         ahead = min(elapsed, PREDICTION_SECONDS)
-        way = (subject.velocity[0] * ahead * aspect, subject.velocity[1] * ahead)
-        length = max((x2 - x1) * aspect, y2 - y1, (u2 - u1) * aspect, v2 - v1)
+        way_x, way_y = subject.velocity[0] * ahead, subject.velocity[1] * ahead
+        if is_leaving(subject.box, way_x, way_y):
+            return None
+        dx, dy = (u1 + u2 - x1 - x2) / 2 * aspect, (v1 + v2 - y1 - y2) / 2
+        # The shorter of the two: somebody near is large, and would reach far behind.
+        length = min(max((x2 - x1) * aspect, y2 - y1), max((u2 - u1) * aspect, v2 - v1))
         reach = (REACH_LENGTHS + REACH_LENGTHS_PER_SECOND * elapsed) * length
-        distance = measure_distance((dx, dy), way)
+        distance = measure_distance((dx, dy), (way_x * aspect, way_y))
         return None if distance > reach else distance / reach + growth
 
     def state(self) -> dict:
@@ -285,3 +312,16 @@ def measure_distance(point, way) -> float:
     squared = u * u + v * v
     part = min(1.0, max(0.0, (x * u + y * v) / squared)) if squared > 0 else 0.0
     return math.hypot(x - part * u, y - part * v)
+
+
+def is_leaving(box, way_x: float, way_y: float) -> bool:
+    """Tell whether most of what the picture shows of a box would be out of it after a way.
+
+    >>> is_leaving((0.9, 0.2, 1.0, 0.6), 0.06, 0.0), is_leaving((0.9, 0.2, 1.0, 0.6), 0.0, 0.0)
+    (True, False)
+    """
+    x1, y1, x2, y2 = (min(1.0, max(0.0, side)) for side in box)
+    width = min(x2 + way_x, 1.0) - max(x1 + way_x, 0.0)
+    height = min(y2 + way_y, 1.0) - max(y1 + way_y, 0.0)
+    seen = max(width, 0.0) * max(height, 0.0)
+    return seen < LEAVING_SHARE * (x2 - x1) * (y2 - y1)

@@ -1,5 +1,9 @@
 """Cameras and their zones and rules, from a person's configuration to rows and back."""
 
+import re
+from pathlib import Path
+
+from django.conf import settings
 from django.db import transaction
 
 from detection.models import Camera, Rule, Zone
@@ -17,6 +21,8 @@ _TOLD_COLUMNS = (
     "is_enabled",
 )
 _SECRET_COLUMNS = ("detect_url", "record_url")
+# Weights of other jobs that may lie in the same folder.
+_NO_DETECTOR = re.compile(r"pose|face_detection|hand_landmarker|[_-](cls|seg)\b")
 
 
 def find_site(name=""):
@@ -54,7 +60,11 @@ def apply_config(camera, config, *, actor=None):
 
     Incidents keep the rules that they were made by, as they were then.
     """
-    before = current_config(camera)
+    from detection.services import snapshots
+
+    # One after another, and after a picture that is being stored: see ``snapshots``.
+    Camera.objects.select_for_update().filter(pk=camera.pk).first()
+    before, private = current_config(camera), private_polygons(camera)
     _replace_zones(camera, config.zones)
     _replace_rules(camera, config.rules)
     after = current_config(camera)
@@ -66,6 +76,8 @@ def apply_config(camera, config, *, actor=None):
             site=camera.site,
             detail={"before": before, "after": after},
         )
+    if private != private_polygons(camera):
+        snapshots.blacken(camera, private_polygons(camera))
 
 
 def _replace_zones(camera, zones):
@@ -102,24 +114,32 @@ def _replace_rules(camera, rules):
 
 def current_config(camera):
     """Return the camera's zones and enabled rules in the form that ``parse_config`` reads."""
-    zones = [
-        {"name": zone.name, "kind": zone.kind, "polygon": zone.polygon}
-        for zone in camera.zones.order_by("name")
-    ]
-    rules = []
-    for rule in camera.rules.filter(is_enabled=True).order_by("position", "name"):
-        entry = {
-            "name": rule.name,
-            "kind": rule.kind,
-            "zones": rule.zones,
-            "classes": rule.classes,
-            "severity": rule.severity,
-            **rule.parameters,
-        }
-        if rule.active_hours is not None:
-            entry["active_hours"] = rule.active_hours
-        rules.append(entry)
-    return {"zones": zones, "rules": rules}
+    rules = camera.rules.filter(is_enabled=True).order_by("position", "name")
+    return as_document(camera.zones.order_by("name"), rules)
+
+
+def as_document(zones, rules):
+    """Return rows of zones and rules in the form that ``parse_config`` reads."""
+    return {
+        "zones": [
+            {"name": zone.name, "kind": zone.kind, "polygon": zone.polygon} for zone in zones
+        ],
+        "rules": [_rule_entry(rule) for rule in rules],
+    }
+
+
+def _rule_entry(rule):
+    entry = {
+        "name": rule.name,
+        "kind": rule.kind,
+        "zones": rule.zones,
+        "classes": rule.classes,
+        "severity": rule.severity,
+        **rule.parameters,
+    }
+    if rule.active_hours is not None:
+        entry["active_hours"] = rule.active_hours
+    return entry
 
 
 def session_configuration(camera):
@@ -186,3 +206,12 @@ def save_camera(camera, *, by, config=None):
         audit.record(action, camera, actor=by, site=camera.site, detail=detail)
     if config is not None:
         apply_config(camera, config, actor=by)
+
+
+def weights_at_hand():
+    """Return the names of files and folders in the model directory that may be detectors."""
+    folder = Path(settings.MODEL_DIR)
+    if not folder.is_dir():
+        return []
+    found = [*folder.glob("*.pt"), *folder.glob("*.onnx"), *folder.glob("*_openvino_model")]
+    return sorted(path.name for path in found if not _NO_DETECTOR.search(path.name))

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from detection.models import Footage, Segment
-from detection.services import cameras, inference
+from detection.services import cameras, inference, rule_imports
 from hitlsite import audit, storage
 from hitlsite.errors import DomainError
 
@@ -25,40 +25,74 @@ def register_watch(
     site_name="",
     session="",
     config_path=None,
+    zones_path=None,
+    rules_path=None,
+    frame_size=None,
     fps=None,
     detector=None,
     tracker=None,
     holder="",
+    tell=None,
 ):
     """Make or find the camera, give it its configuration, and register the footage.
 
     Everything that a person can get wrong is checked before anything is stored, and what is
     refused after all (a session that holds another file) stores nothing.
+
+    Args:
+        config_path: zones and rules in our own form, both replaced.
+        zones_path, rules_path: instead of it, files of any dialect; see ``rule_imports``.
+        frame_size: (width, height) that their pixels are of; by default the video's own.
+        tell: called with each sentence about what such files were converted to.
     """
+    if config_path and (zones_path or rules_path):
+        message = "--config stands for zones and rules both; leave out --zones and --rules."
+        raise DomainError("config_twice", message)
     if fps is not None and not 0.2 <= fps <= 60:
         raise DomainError("fps_invalid", f"--fps must lie between 0.2 and 60, not {fps:g}.")
     values = _probe(location)
     known_classes = inference.class_names(detector or settings.DETECTOR)
-    config = _read_config(config_path, known_classes) if config_path else None
+    read = _config_reader(config_path, zones_path, rules_path, known_classes)
     given = {"sampling_fps": fps, "detector": detector, "tracker": tracker}
     settled = {key: value for key, value in given.items() if value is not None}
     with transaction.atomic():
         site = cameras.find_site(site_name)
         camera = cameras.get_or_create_camera(site, camera_name, **settled)
-        if config:
+        config, notes = read(camera, frame_size or (values["width"], values["height"]))
+        if config is not None:
             cameras.apply_config(camera, config)
-        return create(camera, session or values["sha256"], values, holder=holder)
+        footage = create(camera, session or values["sha256"], values, holder=holder)
+    for note in notes if tell else ():
+        tell(note)
+    return footage
 
 
-def _read_config(path, known_classes):
+def _config_reader(config_path, zones_path, rules_path, known_classes):
+    """Return a function of (camera, frame size) that answers (config or None, notes).
+
+    Files are read, and our own form is checked, before the function is called.
+    """
     from detection.rules.config import parse_config
 
-    try:
-        text = Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise DomainError("config_unreadable", f"{path} cannot be read: {reason}.") from error
-    return parse_config(text, file_name=str(path), known_classes=known_classes)
+    if config_path:
+        text = rule_imports.read_text(config_path)
+        config = parse_config(text, file_name=str(config_path), known_classes=known_classes)
+        return lambda camera, frame_size: (config, ())
+    if not (zones_path or rules_path):
+        return lambda camera, frame_size: (None, ())
+    texts = {
+        "zones_text": rule_imports.read_text(zones_path),
+        "rules_text": rule_imports.read_text(rules_path),
+        "zones_file": str(zones_path),
+        "rules_file": str(rules_path),
+        "known_classes": known_classes,
+    }
+
+    def read(camera, frame_size):
+        planned = rule_imports.plan_import(camera, frame_size=frame_size, **texts)
+        return planned.config, planned.notes
+
+    return read
 
 
 def register_file(camera, location, *, session="", starts_at=None, holder=""):

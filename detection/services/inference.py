@@ -1,5 +1,6 @@
 """The detectors of this process: chosen once per camera shape, kept, and entered in the ledger."""
 
+import logging
 import threading
 from collections import OrderedDict
 
@@ -7,10 +8,14 @@ from django.conf import settings
 
 from detection.models import Footage
 from detection.services import deployments, sources
+from hitlsite.errors import DomainError
+
+logger = logging.getLogger(__name__)
 
 SAMPLE_FRAMES = 16
 KEPT_DETECTORS = 4
 _kept = OrderedDict()
+_estimators = {}
 _lock = threading.Lock()
 
 
@@ -79,6 +84,41 @@ def person_detector():
     """Return a detector that knows persons, or None on a machine without weights."""
     detector = load(settings.DETECTOR)
     return detector if "person" in detector.class_names else None
+
+
+def limb_motion(footage, frame_size):
+    """Return what tells the limb speeds of a session; None where its camera wants no poses.
+
+    Without usable pose weights the session runs without, and the log says so.
+    """
+    from detection.vision.poses import LimbMotion
+
+    if not footage.configuration.get("estimates_poses"):
+        return None
+    estimator = pose_estimator()
+    if estimator is None:
+        logger.warning("%s runs without poses, which its camera asks for.", footage)
+        return None
+    return LimbMotion(estimator, aspect_ratio=frame_size[0] / frame_size[1])
+
+
+def pose_estimator():
+    """Return the pose estimator of this process, or None when there are no usable weights."""
+    from detection.vision.poses import POSE_WEIGHTS, find_pose_weights, load_estimator
+
+    path = find_pose_weights(settings.MODEL_DIR)
+    if path is None:
+        names = " or ".join(POSE_WEIGHTS)
+        logger.warning("No poses are estimated: there is no %s in %s.", names, settings.MODEL_DIR)
+        return None
+    with _lock:
+        if path not in _estimators:
+            try:
+                _estimators[path] = load_estimator(path, cache_dir=settings.CACHE_DIR)
+            except DomainError as error:
+                logger.warning("No poses are estimated: %s", error.message)
+                return None
+        return _estimators[path]
 
 
 def class_names(spec):

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from detection import checkpoints
 from detection.models import Evidence, Footage, Incident, Segment
-from detection.services import cameras, failures, incidents, inference, tracklogs
+from detection.services import cameras, failures, incidents, inference, snapshots, tracklogs
 from detection.services import footage as footage_service
 from detection.services.sessions import CameraSession
 from hitlsite import audit, jobs
@@ -205,7 +205,9 @@ class Ingestion:
         has_ended = self._pushed_back is None
         if has_ended:
             self._store(self.session.finish())
+        footage = self.segment.footage
         following = self._finish_segment(has_ended, keep_next)
+        snapshots.take(self.session, footage)
         self.timings.total += time.monotonic() - started
         self.timings.stages = {
             **self.session.pipeline.timings,
@@ -298,7 +300,11 @@ class Ingestion:
         segment, session = self.segment, self.session
         source = "foreground" if self.deployment.backend == "motion" else "detector"
         track_log = tracklogs.store(
-            segment, session.rows, deployment=self.deployment, source=source
+            segment,
+            session.rows,
+            deployment=self.deployment,
+            source=source,
+            last_seconds=session.last_seconds,
         )
         session.rows.forget_before((session.last_seconds or 0.0) - CLIP_MAX_SECONDS)
         with transaction.atomic():

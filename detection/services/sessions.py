@@ -4,6 +4,7 @@ Nothing here touches the database. All that a session remembers can be taken out
 after any step and given to a new one, which goes on as if nothing had happened.
 """
 
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,8 +14,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from detection.models import Footage
-from detection.services import sources
+from detection.services import inference, sources
 from detection.services.tracklogs import TrackRows
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,16 @@ class CameraSession:
         from detection.vision.motion import MotionGate
         from detection.vision.pipeline import TrackingPipeline
         from detection.vision.recording import EvidenceRecorder
+        from detection.vision.snapshots import SnapshotKeeper
         from detection.vision.stills import StillKeeper
         from detection.vision.tracking import make_tracker
         from detection.vision.video import Sampler
 
         told = footage.configuration
         config = parse_config(
-            {"zones": told["zones"], "rules": told["rules"]}, file_name=str(footage)
+            {"zones": told["zones"], "rules": told["rules"]},
+            file_name=str(footage),
+            is_stored=True,
         )
         self.footage = footage
         self._held = ExitStack()
@@ -63,14 +69,21 @@ class CameraSession:
             told["tracker"], sampling_fps=fps, lost_seconds=told["lost_seconds"], frame_size=size
         )
         gate = MotionGate() if detector.backend != "motion" else None
-        self.pipeline = TrackingPipeline(detector, tracker, gate)
-        self.engine = _engine(footage, config, fps, size)
+        self.pipeline = TrackingPipeline(
+            detector,
+            tracker,
+            gate,
+            limbs=inference.limb_motion(footage, size),
+            statics=_statics_beside(detector),
+        )
+        self.engine = make_engine(footage, config, fps, size)
         self.recorder = EvidenceRecorder(
             settings.SCRATCH_DIR, width=size[0], height=size[1], private_polygons=self._private
         )
         self.stills = StillKeeper(private_polygons=self._private)
+        self.snapshots = SnapshotKeeper(around_seconds=told["lost_seconds"] + 1.0)
         self.sampler, self._ahead = Sampler(fps), Sampler(fps)
-        self.rows = TrackRows()
+        self.rows = TrackRows(sampling_fps=fps, frame_size=size)
         self.frames_decoded = self.frames_sampled = 0
         self.last_seconds = None
         self._restored_at = None
@@ -78,6 +91,11 @@ class CameraSession:
     @property
     def damage(self):
         return self.source.damage
+
+    @property
+    def private_polygons(self):
+        """The private zones that this session was started with."""
+        return list(self._private)
 
     def blacken(self, polygons):
         """Blacken these polygons too from now on: the camera's private zones may have grown."""
@@ -110,8 +128,11 @@ class CameraSession:
 
     def _prepare(self, frame):
         """Reduce a frame that will be sampled, in the thread that decodes ahead."""
-        if self.pipeline.gate is not None and self._ahead.wants(frame.at_seconds):
-            self.pipeline.gate.look_ahead(frame)
+        if not self._ahead.wants(frame.at_seconds):
+            return
+        for part in (self.pipeline.gate, self.pipeline.statics):
+            if part is not None:
+                part.look_ahead(frame)
 
     def _live_frames(self, frames):
         """Yield a stream's frames on the session's clock, as each connection counts from 0 anew.
@@ -139,12 +160,18 @@ class CameraSession:
         if self.sampler.wants(frame.at_seconds):
             self.frames_sampled += 1
             tracked = self.pipeline.step(frame)
-            self.rows.add(tracked.earlier)
-            self.rows.add(tracked.observations)
+            self.rows.add(tracked)
             transitions = self.engine.update(tracked)
             self.stills.see(frame, tracked, self.engine.live_incidents())
+            self._look_for_snapshot(frame, tracked)
             self._tell_recorder(transitions)
         return Step(frame.at_seconds, tuple(transitions), tuple(self.recorder.finished()))
+
+    def _look_for_snapshot(self, frame, tracked):
+        try:
+            self.snapshots.see(frame, tracked)
+        except Exception:  # a picture to draw zones on is worth no footage
+            logger.warning("No picture of %s is looked for.", self.footage.camera, exc_info=True)
 
     def finish(self):
         """The source has ended: close what is open and end the clips."""
@@ -194,7 +221,15 @@ class CameraSession:
                 self.recorder.close(incident.key, incident.closed_at_seconds)
 
 
-def _engine(footage, config, fps, size):
+def _statics_beside(detector):
+    """Return what looks for things left behind, where a detector tells people from the rest."""
+    from detection.vision.static_objects import StaticForeground
+
+    return StaticForeground() if "person" in detector.class_names else None
+
+
+def make_engine(footage, config, fps, size):
+    """Return the rule engine of a session of this footage: its clock, its picture's shape."""
     from detection.rules.engine import RuleEngine
 
     zone = ZoneInfo(footage.configuration["time_zone"])

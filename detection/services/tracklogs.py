@@ -1,32 +1,71 @@
-"""Track logs: every track of a segment as parquet, so that rules can be run again without video."""
+"""Track logs: all that the rules saw in a segment, as parquet, so that they can be run again.
 
+A log repeats the session's frames exactly: every value as the rule engine was given it, when it
+was told, and the times of the frames in which there was nothing. What a clip shows is read from
+the same rows while they are fresh.
+"""
+
+import base64
 import io
+import zlib
 
 import numpy as np
 
 from detection.models import TrackLog
 from hitlsite import storage
 
-COLUMNS = ("at_seconds", "track_id", "class_name", "score", "x1", "y1", "x2", "y2")
+FLOATS = ("at_seconds", "score", "x1", "y1", "x2", "y2", "limb_speed", "known_at_seconds")
+FLAGS = ("is_held", "is_static")
+# A row in memory: times and box, the class as a number, flags as 0 or 1.
+_ROW = ("at_seconds", "track_id", "class_code", *FLOATS[1:], *FLAGS)
+_KNOWN_AT = _ROW.index("known_at_seconds")
+_NO_SPEED = float("nan")
 
 
 class TrackRows:
     """The rows of the last minutes of a session; small enough to live in a checkpoint.
 
     A clip may have begun in the segment before, so rows stay for as long as a clip can be.
+
+    Args:
+        sampling_fps: frames a second that the session samples.
+        frame_size: (width, height) of its pictures.
     """
 
-    def __init__(self):
+    def __init__(self, *, sampling_fps=None, frame_size=None):
+        self.sampling_fps = sampling_fps
+        self.frame_size = frame_size
         self._rows = []
         self._class_names = {}
+        self._empty = []
+        self._last_at = None
 
-    def add(self, observations):
-        for seen in observations:
-            code = self._class_names.setdefault(seen.class_name, len(self._class_names))
-            self._rows.append((seen.at_seconds, seen.track_id, code, seen.score, *seen.box_xyxy))
+    def add(self, tracked):
+        """Take in a sampled frame as the rule engine is given it."""
+        at_seconds = float(tracked.at_seconds)
+        if self._last_at is not None and at_seconds <= self._last_at:
+            return  # the engine takes no frame twice either
+        self._last_at = at_seconds
+        before = len(self._rows)
+        for seen in tracked.earlier:
+            if seen.at_seconds < at_seconds:
+                self._append(seen, seen.at_seconds, tracked)
+        for seen in tracked.observations:
+            self._append(seen, at_seconds, tracked)
+        for seen in tracked.foreground:
+            self._append(seen, seen.at_seconds, tracked, is_static=1)
+        if len(self._rows) == before:
+            self._empty.append(at_seconds)
+
+    def _append(self, seen, at_seconds, tracked, is_static=0):
+        code = self._class_names.setdefault(seen.class_name, len(self._class_names))
+        speed = _NO_SPEED if seen.limb_speed is None else float(seen.limb_speed)
+        box = map(float, seen.box_xyxy)
+        told = (speed, float(tracked.at_seconds), int(tracked.is_held), is_static)
+        self._rows.append((float(at_seconds), seen.track_id, code, float(seen.score), *box, *told))
 
     def between(self, start_seconds, end_seconds):
-        """Return the rows of a stretch of time as the JSON form of ``Evidence.observations``."""
+        """Return what was seen in a stretch of time, as ``Evidence.observations`` has it."""
         names = list(self._class_names)
         return [
             {
@@ -34,63 +73,89 @@ class TrackRows:
                 "track_id": int(track_id),
                 "class_name": names[int(code)],
                 "score": round(float(score), 4),
-                "box_xyxy": [round(float(edge), 5) for edge in box],
+                "box_xyxy": [round(float(edge), 5) for edge in (x1, y1, x2, y2)],
             }
-            for at_seconds, track_id, code, score, *box in sorted(self._rows)
+            for at_seconds, track_id, code, score, x1, y1, x2, y2, *_ in self._sorted()
             if start_seconds <= at_seconds <= end_seconds
         ]
 
+    def _sorted(self):
+        return sorted(self._rows, key=lambda row: row[:8])
+
     def forget_before(self, at_seconds):
-        """Drop the rows older than ``at_seconds``."""
-        self._rows = [row for row in self._rows if row[0] >= at_seconds]
+        """Drop what was told before ``at_seconds``."""
+        self._rows = [row for row in self._rows if row[_KNOWN_AT] >= at_seconds]
+        self._empty = [empty for empty in self._empty if empty >= at_seconds]
 
     def state(self):
         return {
-            "rows": np.array(self._rows, np.float64).reshape(-1, 8),
+            "rows": np.array(self._rows, np.float64).reshape(-1, len(_ROW)),
             "class_names": list(self._class_names),
+            "empty": np.array(self._empty, np.float64),
+            "last_at": self._last_at,
         }
 
     def restore(self, state):
         self._rows = [tuple(row) for row in state["rows"].tolist()]
         self._class_names = {name: code for code, name in enumerate(state["class_names"])}
+        self._empty = state["empty"].tolist()
+        self._last_at = state["last_at"]
 
     def count_from(self, start_seconds):
         return len(self._from(start_seconds))
 
     def _from(self, start_seconds):
-        return sorted(row for row in self._rows if row[0] >= start_seconds)
+        return [row for row in self._rows if row[_KNOWN_AT] >= start_seconds]
 
-    def as_parquet(self, start_seconds, *, source, deployment_id):
-        """Return the rows from ``start_seconds`` on as parquet bytes, by time and track."""
+    def as_parquet(self, start_seconds, *, source, deployment_id, last_seconds):
+        """Return what was told from ``start_seconds`` on as parquet bytes, in the order of telling.
+
+        Args:
+            source: where tracks come from, "detector" or "foreground".
+            last_seconds: time of the last decoded frame, sampled or not.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        rows = np.array(self._from(start_seconds), np.float64).reshape(-1, 8)
+        rows = np.array(self._from(start_seconds), np.float64).reshape(-1, len(_ROW))
+        column = dict(zip(_ROW, rows.T, strict=True))
         names = np.array([*self._class_names, ""], dtype=object)
+        sources = np.where(column["is_static"] > 0, "foreground", source).astype(object)
+        speed = column.pop("limb_speed")
         table = pa.table(
             {
-                "at_seconds": rows[:, 0],
-                "track_id": rows[:, 1].astype(np.int64),
-                "class_name": pa.array(
-                    names[rows[:, 2].astype(int)], pa.string()
-                ).dictionary_encode(),
-                "score": rows[:, 3].astype(np.float32),
-                **{
-                    column: rows[:, 4 + place].astype(np.float32)
-                    for place, column in enumerate(("x1", "y1", "x2", "y2"))
-                },
-                "source": pa.array([source] * len(rows), pa.string()).dictionary_encode(),
+                **{name: np.ascontiguousarray(column[name]) for name in FLOATS if name in column},
+                "limb_speed": pa.array(speed, pa.float64(), mask=np.isnan(speed)),
+                "track_id": column["track_id"].astype(np.int64),
+                "class_name": _words(names[column["class_code"].astype(int)]),
+                "source": _words(sources),
+                **{name: column[name] > 0 for name in FLAGS},
                 "deployment_id": np.full(len(rows), deployment_id, np.int64),
             }
         )
+        empty = np.array([at for at in self._empty if at >= start_seconds], np.float64)
+        table = table.replace_schema_metadata(self._metadata(empty, last_seconds))
         stream = io.BytesIO()
         pq.write_table(table, stream, compression="zstd")
         return stream.getvalue()
 
+    def _metadata(self, empty, last_seconds):
+        told = {"empty_at_seconds": pack_times(empty), "last_seconds": repr(float(last_seconds))}
+        if self.sampling_fps:
+            told["sampling_fps"] = repr(float(self.sampling_fps))
+        if self.frame_size:
+            told["frame_size"] = "x".join(str(int(side)) for side in self.frame_size)
+        return told
 
-def store(segment, rows, *, deployment, source):
+
+def store(segment, rows, *, deployment, source, last_seconds=None):
     """Store the rows of a segment; return the unsaved TrackLog row."""
-    content = rows.as_parquet(segment.start_seconds, source=source, deployment_id=deployment.pk)
+    content = rows.as_parquet(
+        segment.start_seconds,
+        source=source,
+        deployment_id=deployment.pk,
+        last_seconds=last_seconds or 0.0,
+    )
     site_id = segment.footage.camera.site_id
     path, sha256, _ = storage.store_bytes(site_id, "tracks", content, suffix=".parquet")
     return TrackLog(
@@ -101,3 +166,21 @@ def store(segment, rows, *, deployment, source):
         sha256=sha256,
         row_count=rows.count_from(segment.start_seconds),
     )
+
+
+def _words(values):
+    import pyarrow as pa
+
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def pack_times(times):
+    """Write times exactly and in few bytes: as integers, their bits differ by much the same."""
+    steps = np.diff(times.view(np.int64), prepend=np.int64(0))
+    return base64.b64encode(zlib.compress(steps.astype("<i8").tobytes()))
+
+
+def unpack_times(packed):
+    """Return the times that ``pack_times`` wrote."""
+    steps = np.frombuffer(zlib.decompress(base64.b64decode(packed)), "<i8")
+    return np.cumsum(steps, dtype=np.int64).view(np.float64)

@@ -17,8 +17,11 @@ from hitlsite.errors import DomainError
 EXPORTED_NAME = "model.onnx"
 
 
-def load_network(path):
-    """Load a detection network from a .pt file.
+def load_network(path, *, architecture="DetectionModel"):
+    """Load a network from a .pt file.
+
+    Args:
+        architecture: what it must be; "PoseModel" finds keypoints.
 
     Returns:
         the torch module in evaluation mode with fused layers, and its class names in order.
@@ -32,7 +35,7 @@ def load_network(path):
     names = getattr(network, "names", None)
     if getattr(network, "task", None) is None and names is None:
         raise unreadable(path, ValueError("it holds no network"))
-    require_detection(path, type(network).__name__, "DetectionModel")
+    require_detection(path, type(network).__name__, architecture)
     network = network.float().fuse(verbose=False).eval()
     return network, tuple(names[index] for index in sorted(names))
 
@@ -77,14 +80,15 @@ def _refusal(path, error):
 
 
 def require_detection(path, found, wanted):
-    """Refuse weights made for another task than finding boxes."""
+    """Refuse weights made for another task."""
     if found != wanted:
+        task = "finding keypoints" if wanted in ("PoseModel", "pose") else "finding boxes"
         raise DomainError(
-            "weights_wrong_task", f"{path} is for {found}, not for finding boxes ({wanted})."
+            "weights_wrong_task", f"{path} is for {found}, not for {task} ({wanted})."
         )
 
 
-def exported(weights_path, cache_dir):
+def exported(weights_path, cache_dir, *, architecture="DetectionModel"):
     """Return the ONNX form of a .pt file, exporting it on the first call.
 
     It lies in cache_dir/<sha256 of the weights>/, takes any input size and carries the size that
@@ -97,12 +101,12 @@ def exported(weights_path, cache_dir):
     target = folder / EXPORTED_NAME
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _export(weights_path, target)
+        _export(weights_path, target, architecture)
     return target
 
 
-def _export(weights_path, target):
-    network, _ = load_network(weights_path)
+def _export(weights_path, target, architecture):
+    network, _ = load_network(weights_path, architecture=architecture)
     from ultralytics import YOLO
 
     size = network.args.get("imgsz", 640) if isinstance(network.args, dict) else 640

@@ -143,14 +143,17 @@ class TorchDetector(NetworkDetector):
     def __init__(self, weights_path, *, input_size=640, **options):
         import torch
 
-        from detection.vision.checkpoints import load_network
-
-        network, class_names = load_network(weights_path)
+        network, class_names = self._load(weights_path)
         self._torch = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._network = network.to(self._device)
         options.setdefault("weights_sha256", file_sha256(weights_path))
         super().__init__(Path(weights_path).stem, class_names, input_size=input_size, **options)
+
+    def _load(self, weights_path):
+        from detection.vision.checkpoints import load_network
+
+        return load_network(weights_path)
 
     def _compile(self, canvas):
         torch, network, device = self._torch, self._network, self._device

@@ -39,7 +39,7 @@ class SourceFrame:
         self.at_seconds = at_seconds
         self._picture = picture
         self._image = image
-        self._small = None
+        self._small = {}
         self._quarter_turns = 0
         if picture is None:
             self.height, self.width = image.shape[:2]
@@ -68,9 +68,10 @@ class SourceFrame:
         A whole factor keeps the area average cheap; up to factor - 1 rows and columns are cut off
         at the right and at the bottom. Kept for the next caller who asks for the same width.
         """
-        if self._small is None or self._small[0] != width:
-            self._small = (width, self._reduced_luma(width))
-        return self._small[1]
+        small = self._small.get(width)
+        if small is None:
+            small = self._small[width] = self._reduced_luma(width)
+        return small
 
     def _reduced_luma(self, width):
         luma = self._luma()

@@ -35,6 +35,9 @@ class MotionGate:
         threshold: smallest change of grey (0..255) that counts as motion, noise apart.
         minimum_area: smallest moving share of the frame that counts.
         padding: how far motion may reach beyond a track's box, as a share of its size.
+        explaining_share: a box that covers more of the frame than this explains no motion in it:
+            now and then a detector takes the whole picture for one thing, and what moves there
+            may be anybody.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class MotionGate:
         threshold=14.0,
         minimum_area=0.0006,
         padding=0.08,
+        explaining_share=0.5,
     ):
         self.refresh_seconds = refresh_seconds
         self.refresh_empty_seconds = refresh_empty_seconds
@@ -57,6 +61,7 @@ class MotionGate:
         self.threshold = threshold
         self.minimum_area = minimum_area
         self.padding = padding
+        self.explaining_share = explaining_share
         self._reference = None
         self._noise = None
         self._previous = None
@@ -122,20 +127,26 @@ class MotionGate:
         if rested >= self._longest_rest(at_seconds):
             return True
         smallest = max(4, self.minimum_area * grey.size)
-        if self._is_unexplained(tracked, smallest):
+        outlines = self._outlines(tracked)
+        if self._is_unexplained(outlines, smallest):
             return True
         moved = self._moved(grey)
         moving = cv2.countNonZero(moved)
         if moving < smallest:
             return False
-        outside = _cleared(moved, tracked, self.padding)
+        outside = _cleared(moved, outlines, self.padding)
         if cv2.countNonZero(outside) >= smallest:
             self._unexplained = outside
             return True
-        is_stirring = moving < self.stir_share * grey.size * _tracked_area(tracked)
+        is_stirring = moving < self.stir_share * grey.size * sum(map(_area, outlines))
         return rested >= self.hold_seconds and not is_stirring
 
-    def _is_unexplained(self, tracked, smallest):
+    def _outlines(self, tracked):
+        """Return the boxes (xyxy) in which motion is that of a known track."""
+        boxes = [seen.box_xyxy for seen in tracked.observations] if tracked else []
+        return [box for box in boxes if _area(box) <= self.explaining_share]
+
+    def _is_unexplained(self, outlines, smallest):
         """Say once whether the motion that called for the last detection has no track yet.
 
         A tracker reports a new track on its second detection only, and a detector may miss what
@@ -144,7 +155,7 @@ class MotionGate:
         outside, self._unexplained = self._unexplained, None
         if outside is None:
             return False
-        return cv2.countNonZero(_cleared(outside, tracked, self.padding)) >= smallest
+        return cv2.countNonZero(_cleared(outside, outlines, self.padding)) >= smallest
 
     def _longest_rest(self, at_seconds):
         if self._lost_at_seconds is not None:
@@ -192,18 +203,16 @@ def _change(grey, reference):
     return cv2.absdiff(change, (float(light), 0.0, 0.0, 0.0))
 
 
-def _tracked_area(tracked):
-    """Return the share of the frame that the visible tracks' boxes cover, overlaps twice."""
-    boxes = (seen.box_xyxy for seen in tracked.observations) if tracked else ()
-    return sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
+def _area(box):
+    left, top, right, bottom = box
+    return (right - left) * (bottom - top)
 
 
-def _cleared(moved, tracked, padding):
-    """Return the mask without what lies inside the padded boxes of the visible tracks."""
+def _cleared(moved, outlines, padding):
+    """Return the mask without what lies inside the padded boxes (xyxy)."""
     height, width = moved.shape
     outside = moved.copy()
-    for seen in tracked.observations if tracked else ():
-        left, top, right, bottom = seen.box_xyxy
+    for left, top, right, bottom in outlines:
         pad_x, pad_y = padding * (right - left), padding * (bottom - top)
         columns = slice(max(0, int((left - pad_x) * width)), math.ceil((right + pad_x) * width))
         rows = slice(max(0, int((top - pad_y) * height)), math.ceil((bottom + pad_y) * height))

@@ -62,8 +62,10 @@ class ClipFile:
 class EvidenceRecorder:
     """Cut clips around incidents out of a passing source.
 
-    Feed it every decoded frame, in order. Take what is ``finished()`` before asking for
-    ``state()``: the state knows the clips that still run, not those that wait to be taken.
+    Feed it every decoded frame, in order. One of another size than the first is fitted into the
+    clip's, so that normalised boxes and private polygons lie where they should. Take what is
+    ``finished()`` before asking for ``state()``: the state knows the clips that still run, not
+    those that wait to be taken.
 
     Args:
         scratch_dir: folder for finished clips.
@@ -99,7 +101,6 @@ class EvidenceRecorder:
         self.max_seconds = max_seconds
         self.encode_seconds = 0.0
         self.encoded_frames = 0
-        self._must_reduce = width * height > RING_PIXELS
         self._mask = private_mask(self.width, self.height, private_polygons)
         self._sampler = Sampler(clip_fps, tolerance_seconds=0.3 / clip_fps)
         self._ring = deque()
@@ -118,7 +119,7 @@ class EvidenceRecorder:
         self._finish_due(at_seconds)
         if not self._sampler.wants(at_seconds):
             return
-        if self._must_reduce:
+        if frame.width * frame.height > RING_PIXELS:
             frame = frame.reduced(self.width, self.height)
         frame = frame.raw()
         self._ring.append(frame)

@@ -121,4 +121,6 @@ class StillKeeper:
                 self._mask = private_mask(width, height, self._polygons)
             image = image.copy()
             image[self._mask] = 0
-        return Still(tracked.at_seconds, tracked.observations, (width, height), image=image)
+        at_rest = [one for one in tracked.foreground if one.at_seconds == tracked.at_seconds]
+        seen = (*tracked.observations, *at_rest)
+        return Still(tracked.at_seconds, seen, (width, height), image=image)

@@ -59,8 +59,8 @@ class TrackedFrame:
             they were tracks, oldest first. Dwell starts at the first of them.
         is_held: the motion gate saw nothing move, so the boxes are those of the last detection.
         foreground: what has come to rest before the background and stays there, whether a
-            detector knows it or not; ids of its own numbering. One that has just settled also
-            brings a first sighting from the past.
+            detector knows it or not; ids -1, -2, -3... apart from those of tracks. One that has
+            just settled also brings a first sighting from the past.
     """
 
     at_seconds: float

@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from detection.vision.people import is_person
 from hitlsite.errors import DomainError
 from review.privacy import media, motion
-from review.privacy.people import is_person
 from review.privacy.regions import HOLD_SECONDS, WHOLE_PICTURE, Region, clipped, has_area, head_part
 
 __all__ = ["FaceScan", "FaceScanner", "Region", "YuNet"]

@@ -126,7 +126,9 @@ def _zones(incident):
 def _track_label(row):
     score = row.get("score")
     shown = "" if score is None else f" {score:.2f}"
-    return f"{row.get('class_name', '')} {row.get('track_id', '')}{shown}".strip()
+    # What came to rest and was never tracked has an id below zero, which says nothing to people.
+    number = row.get("track_id") if (row.get("track_id") or 0) > 0 else ""
+    return " ".join(f"{row.get('class_name', '')} {number}{shown}".split())
 
 
 def _box(box_xyxy, size, label="", is_subject=False):

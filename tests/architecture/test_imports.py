@@ -31,6 +31,7 @@ LAYERS = {
 # The foundation is no flow of its own: its modules serve the layer of the apps named here.
 FOUNDATION_LAYERS = {
     "commands": 1,
+    "pages": 1,
     "middleware": 1,
     "health": 1,
     "metrics": 1,

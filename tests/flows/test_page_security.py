@@ -71,6 +71,9 @@ def addresses(rows):
     for name in ("review:dashboard", "review:queue", "review:help", "training:exports", "api_docs"):
         yield reverse(name)
     yield reverse("review:queue") + "?status=all"
+    yield from (reverse(f"detection:{name}") for name in ("cameras", "camera_add"))
+    for name in ("camera", "camera_edit", "camera_import", "zones", "replay"):
+        yield reverse(f"detection:{name}", args=[rows["incident"].camera_id])
     yield from (reverse("review:item", args=[item.pk]) for item in rows["items"])
     yield from (reverse("review:privacy", args=[item.pk]) for item in rows["items"])
     yield from (reverse("training:export", args=[run.pk]) for run in rows["runs"])

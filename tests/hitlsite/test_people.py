@@ -1,8 +1,11 @@
 """Roles are groups made by a migration, and visibility follows memberships."""
 
+import importlib
+
 import pytest
+from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 
 from hitlsite import audit, people
 from hitlsite.models import AuditEntry, Site
@@ -30,6 +33,32 @@ def test_each_role_may_what_it_is_for(site, role, may, may_not):
     assert not user.has_perm(may_not)
     assert people.role_of(user) == role
     assert user.is_staff is (role != "device")
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [("reviewer", False), ("supervisor", True), ("admin", True), ("device", False)],
+)
+def test_fixtures_are_for_supervisors(site, role, may):
+    user, _ = people.add_member(site, "someone", role, "a long password")
+    assert user.has_perm("detection.view_fixture") is may
+    assert user.has_perm("detection.delete_fixture") is may
+    assert user.has_perm("detection.view_snapshot") is (role != "device")
+
+
+def test_more_rights_do_not_bring_back_what_a_site_took(db):
+    migration = importlib.import_module("training.migrations.0003_camera_permissions")
+    reviewers = Group.objects.get(name="reviewer")
+    taken = Permission.objects.get(codename="view_unredacted")
+    given = Permission.objects.get(codename="view_job")
+    reviewers.permissions.remove(taken)
+    reviewers.permissions.add(given)
+    people.grant_groups(apps, migration.ADDED, keep=True)
+    assert taken not in reviewers.permissions.all()
+    assert given in reviewers.permissions.all()
+    people.grant_groups(apps, migration.GROUP_PERMISSIONS)
+    assert taken in reviewers.permissions.all()
+    assert given not in reviewers.permissions.all()
 
 
 def test_the_highest_role_counts(site):

@@ -238,6 +238,22 @@ def test_boxes_and_zones_lie_over_the_frames(signed_in, camera):
     assert clip.track["boxes"][0] == [0.0, [x1, y1, x2, y2], "person 7 0.80", True]
 
 
+def test_what_was_left_behind_is_marked_as_the_subject(signed_in, camera):
+    incident = factories.incident(camera, category="object_left_unattended", track_ids=[-3])
+    left = {"at_seconds": 30.0, "track_id": -3, "class_name": "unknown object", "score": 0.9}
+    for evidence in incident.evidence.all():
+        evidence.observations.append({**left, "box_xyxy": [0.4, 0.8, 0.5, 0.9]})
+        evidence.save()
+
+    response = signed_in.get(item_address(factories.item(incident)))
+
+    boxes = response.context["exhibits"][1].boxes
+    assert [(box.label, box.is_subject) for box in boxes] == [
+        ("person 7 0.80", False),
+        ("unknown object 0.90", True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("privacy", "proposal", "sentence"),
     [

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from detection.vision.people import is_person
 from hitlsite.errors import DomainError
-from review.privacy.people import is_person
 from training.exporting import coco, manifest, openai_jsonl
 from training.exporting.records import IMAGE_FOLDER, Item
 

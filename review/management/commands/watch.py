@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from detection.services import footage as footage_service
-from detection.services import ingestion, summaries
+from detection.services import ingestion, rule_imports, summaries
 from hitlsite import jobs
 from hitlsite.commands import Command as DoorCommand
 from hitlsite.commands import write_json
@@ -38,6 +38,11 @@ class Command(DoorCommand):
         parser.add_argument("--site", default="", help="name; needed when there are several")
         parser.add_argument("--session", default="", help="default: the sha256 of the file")
         parser.add_argument("--config", type=Path, help="zones and rules of the camera (YAML)")
+        parser.add_argument("--zones", type=Path, help="instead: zones in any known dialect")
+        parser.add_argument("--rules", type=Path, help="instead: rules in any known dialect")
+        parser.add_argument(
+            "--frame-size", metavar="WxH", help="of the pixels in them (the video's own)"
+        )
         parser.add_argument("--fps", type=float, help="sampled frames a second (5)")
         parser.add_argument("--detector", help="auto, motion, or the path of weights (auto)")
         parser.add_argument("--tracker", choices=["botsort", "bytetrack"], help="(botsort)")
@@ -54,6 +59,10 @@ class Command(DoorCommand):
             site_name=options["site"],
             session=options["session"],
             config_path=options["config"],
+            zones_path=options["zones"],
+            rules_path=options["rules"],
+            frame_size=rule_imports.parse_frame_size(options["frame_size"]),
+            tell=lambda note: self.stderr.write(f"note: {note}"),
             fps=options["fps"],
             detector=options["detector"],
             tracker=options["tracker"],

@@ -56,7 +56,7 @@ def test_every_kind_has_sound_defaults(kind):
     rule_class = RULE_KINDS[kind]
     assert rule_class.kind == kind
     assert rule_class.default_severity in SEVERITIES
-    assert rule_class.parameters_by_name.items() >= LIFECYCLE_PARAMETERS.items()
+    assert rule_class.parameters_by_name.keys() >= LIFECYCLE_PARAMETERS.keys()
     for name, value in rule_class.complete_parameters({}).items():
         parameter = rule_class.parameters_by_name[name]
         assert parameter.minimum <= value <= parameter.maximum

@@ -114,6 +114,48 @@ def test_a_whole_frame_crowd_needs_no_zone():
     assert incident.hits[0].zone == "frame"
 
 
+class TestHysteresis:
+    """It forms at threshold_count and lasts while release_count are there, gaps bridged."""
+
+    @pytest.mark.parametrize(
+        "gap, spans",
+        [
+            (1.6, [(3.0, 30.0)]),  # within the grace
+            (4.0, [(3.0, 12.0)]),  # over, and formed again within the cool-down
+        ],
+    )
+    def test_a_dip_below_the_release_count(self, gap, spans):
+        visits = group((0, 30), (0, 12), (0, 12))
+        visits += [Visit(11, 12 + gap, 30, x=0.25), Visit(12, 12 + gap, 30, x=0.4)]
+        incidents = run([crowd()], visits)
+        assert [(one.opened_at_seconds, one.closed_at_seconds) for one in incidents] == spans
+
+    @pytest.mark.parametrize("size, is_held", [(5, True), (4, True), (3, True), (2, False)])
+    def test_any_size_from_the_release_count_up_holds_it(self, size, is_held):
+        spans = [(0, 30)] * size + [(0, 10)] * (5 - size)
+        (incident,) = run([crowd(threshold_count=5, release_count=3)], group(*spans))
+        assert incident.closed_at_seconds == (30.0 if is_held else 10.0)
+
+    def test_the_release_count_does_not_form_one(self):
+        rule = crowd(threshold_count=5, release_count=3)
+        assert run([rule], group(*[(0, 30)] * 4)) == []
+
+    @pytest.mark.parametrize("back, count", [(25, 1), (60, 2)])
+    def test_a_zone_cools_down_before_its_next_crowd(self, back, count):
+        first = group((0, 10), (0, 10), (0, 10))
+        second = [
+            replace(one, track_id=10 + one.track_id, start=back, end=back + 10) for one in first
+        ]
+        assert len(run([crowd()], [*first, *second])) == count
+
+    def test_a_member_whose_track_changes_is_still_the_member(self):
+        visits = [*group((0, 20), (0, 20)), Visit(7, 0, 5, x=0.8), Visit(8, 5.4, 20, x=0.8)]
+        (incident,) = run([crowd(release_count=3)], visits)
+        assert (incident.opened_at_seconds, incident.closed_at_seconds) == (3.0, 20.0)
+        assert incident.hits[0].numbers["count"] == 3
+        assert incident.track_ids == (1, 2, 7, 8)
+
+
 @given(
     starts=st.lists(st.floats(0, 5), min_size=3, max_size=5),
     length=st.floats(6, 15),

@@ -253,7 +253,7 @@ class TestAnchor:
             ((0.6, 0.6, 0.8, 1.3), False),  # feet far below the picture
             ((0.9, 0.6, 1.3, 0.9), False),  # the anchor of the whole box is outside
             ((0.3, 0.6, 0.6, 0.9), False),  # clipped to the zone it would be inside
-            ((0.6, 0.6, 0.8, 0.45), False),
+            ((0.6, 0.2, 0.8, 0.45), False),
         ],
     )
     def test_bottom_centre_of_the_unclipped_box(self, box, expected):
@@ -271,7 +271,10 @@ class TestRestore:
 @pytest.mark.parametrize(
     "rule, words",
     [
-        (RuleSpec("odd", "juggling"), 'unknown kind "juggling"; known: crowd_formation, loitering'),
+        (
+            RuleSpec("odd", "juggling"),
+            'unknown kind "juggling"; known: aggression, crowd_formation',
+        ),
         (RuleSpec("odd", "loitering", ("cellar",)), 'unknown zone "cellar"'),
     ],
 )

@@ -103,3 +103,46 @@ def test_nights_are_right_when_the_clocks_change(utc, count):
 def test_without_a_clock_a_rule_always_applies():
     rule = replace(loitering(5), active_hours=(NIGHT,))
     assert len(run([rule], [Visit(1, 0, 9)])) == 1
+
+
+class TestNightsOfTheClockChange:
+    """Hours are those on the wall: one may be missing, and one may come twice."""
+
+    AT_TWO = (HoursWindow(parse_minute("02:00"), parse_minute("03:00")),)
+    STAY = (Visit(1, 0, 4 * 3600),)
+
+    def spans(self, text, windows):
+        rule = replace(loitering(5), active_hours=windows)
+        incidents = run([rule], self.STAY, fps=0.2, clock=clock_from(text), lost_seconds=30)
+        return [(one.opened_at_seconds, one.closed_at_seconds) for one in incidents]
+
+    def test_an_hour_that_is_skipped_never_comes(self):
+        # 00:00 to 04:00 in UTC is 01:00 to 06:00 on the wall, without 02:00 to 03:00.
+        assert self.spans("2025-03-30 00:00", self.AT_TWO) == []
+
+    def test_an_hour_that_comes_twice_counts_both_times_in_one_go(self):
+        # From 23:00 in UTC, 01:00 on the wall; 02:00 comes an hour later and lasts for two.
+        assert self.spans("2025-10-25 23:00", self.AT_TWO) == [(3600.0, 3600.0 * 3 - 5)]
+
+    @pytest.mark.parametrize(
+        "text, hours_awake",
+        [
+            ("2025-03-29 23:00", 3.0),  # midnight on the wall until 04:00, which is 02:00 in UTC
+            ("2025-10-25 22:00", 4.0),  # from midnight on the wall; until 04:00 it is 5 hours
+            ("2025-06-01 22:00", 4.0),
+        ],
+    )
+    def test_a_night_window_covers_the_whole_night(self, text, hours_awake):
+        until_four = (HoursWindow(parse_minute("22:00"), parse_minute("04:00")),)
+        ((opened, closed),) = self.spans(text, until_four)
+        assert opened == 5.0
+        assert closed == pytest.approx(hours_awake * 3600, abs=5)
+
+    def test_every_minute_of_both_nights_is_in_a_window_and_its_complement_once(self):
+        day = HoursWindow(parse_minute("06:00"), parse_minute("22:00"))
+        night = HoursWindow(parse_minute("22:00"), parse_minute("06:00"))
+        for start in ("2025-03-29 12:00", "2025-10-25 12:00"):
+            clock = clock_from(start)
+            for minute in range(24 * 60):
+                local = clock(60.0 * minute)
+                assert day.contains(local) is not night.contains(local)

@@ -62,6 +62,69 @@ def test_a_walker_is_looked_for_where_they_would_be():
     assert ahead is walker
 
 
+def walk(book, start_x, step_x, *, steps=6, width=0.1):
+    """Walk along a row, five steps a second, cut off at the picture's edges; return the subject."""
+    for step in range(steps):
+        x = start_x + step_x * step
+        box = (max(0.0, x - width / 2), 0.5, min(1.0, x + width / 2), 0.9)
+        (walker,) = book.resolve([replace(FIRST.observe(0.2 * step), box_xyxy=box)], 0.2 * step)
+    return walker
+
+
+@pytest.mark.parametrize(
+    "start, step, comes_back_at",
+    [(0.84, 0.03, (0.94, 0.5, 1.0, 0.9)), (0.16, -0.03, (0.0, 0.5, 0.06, 0.9))],
+    ids=["right", "left"],
+)
+def test_who_walks_out_of_the_picture_is_not_who_comes_in_there(start, step, comes_back_at):
+    book = make_book()
+    gone = walk(book, start, step)
+    comer = replace(FIRST.observe(2.0), track_id=2, box_xyxy=comes_back_at)
+    assert book.resolve([comer], 2.0)[0] is not gone
+
+
+@pytest.mark.parametrize("x", [0.97, 0.02])
+def test_who_stands_at_the_edge_half_in_the_picture_is_found_again(x):
+    book = make_book()
+    stander = walk(book, x, 0.0)
+    again = replace(FIRST.observe(2.0), track_id=2, box_xyxy=stander.box)
+    assert book.resolve([again], 2.0)[0] is stander
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_who_came_fast_and_stopped_at_the_edge_is_not_on_the_way_out(is_held):
+    book = make_book()
+    stander = walk(book, 0.67, 0.05)
+    for step in range(6, 16):
+        at = 0.2 * step
+        book.resolve([replace(FIRST.observe(at), box_xyxy=stander.box)], at, is_held=is_held)
+    assert stander.velocity == pytest.approx((0.0, 0.0), abs=0.01)
+    again = replace(FIRST.observe(4.0), track_id=2, box_xyxy=stander.box)
+    assert book.resolve([again], 4.0)[0] is stander
+
+
+def test_held_frames_do_not_slow_down_who_sets_off():
+    speeds = []
+    for is_held in (False, True):
+        book = make_book()
+        walk(book, 0.5, 0.0)
+        for step in range(6, 16):
+            held = replace(FIRST.observe(0.2 * step), box_xyxy=(0.45, 0.5, 0.55, 0.9))
+            book.resolve([held], 0.2 * step, is_held=is_held)
+        moved = replace(FIRST.observe(3.2), box_xyxy=(0.50, 0.5, 0.60, 0.9))
+        (walker,) = book.resolve([moved], 3.2)
+        speeds.append(walker.velocity[0])
+    assert speeds[1] == pytest.approx(speeds[0])
+
+
+def test_somebody_near_does_not_take_over_from_somebody_far():
+    book = make_book()
+    far = replace(FIRST.observe(0.0), box_xyxy=(0.40, 0.40, 0.45, 0.55))
+    (before,) = book.resolve([far], 0.0)
+    near = replace(FIRST.observe(1.0), track_id=2, box_xyxy=(0.46, 0.40, 0.54, 0.65))
+    assert book.resolve([near], 1.0)[0] is not before
+
+
 def test_of_two_new_tracks_the_nearer_one_inherits():
     book = make_book()
     (before,) = resolve(book, 0.0, FIRST)

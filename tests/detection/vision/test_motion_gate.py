@@ -111,6 +111,16 @@ class TestMotion:
         assert loop.step(image, 3.2, [box_at(100)])
         assert not loop.step(image, 3.4, [box_at(100)])
 
+    def test_a_box_around_the_whole_picture_explains_no_walk_in_it(self):
+        """Now and then a detector takes the picture itself for one thing."""
+        loop = Loop()
+        everything = (0.0, 0.0, 1.0, 0.98)
+        times = sampled(4)
+        for at_seconds in times:
+            left = 20 + 60 * at_seconds
+            loop.step(with_person(SCENE, left), at_seconds, [everything])
+        assert len(loop.detected_seconds) >= 0.9 * len(times)
+
     def test_a_walk_is_followed(self):
         loop = Loop()
         times = sampled(4)

@@ -1,6 +1,6 @@
 import pytest
 
-from review.privacy.people import is_person
+from detection.vision.people import is_person
 
 
 @pytest.mark.parametrize("name", ["person", "Person", "visitor", "staff", "moving", ""])

@@ -1,0 +1,87 @@
+"""Who is within reach of whom, and who belongs together.
+
+Measured in body heights, so that near and far from the camera are alike. In a picture two persons
+also overlap when one stands far behind the other: they are within reach only when their bodies are
+of like length and their feet at like height.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+# Persons at the same distance from the camera: their bodies' lengths differ by less than this,
+# and their feet are at like heights.
+SIZE_RATIO = 1.6
+FEET_SHARE = 0.5
+
+
+class Pairs:
+    """Everybody within reach of somebody at one moment.
+
+    Attributes:
+        one, other: (P,) positions of the persons of each pair.
+        distance: (P,) between them, in body heights.
+    """
+
+    def __init__(self, boxes, bodies, reach, aspect_ratio):
+        across = (boxes[:, 0] + boxes[:, 2]) * (aspect_ratio / 2)
+        along = (boxes[:, 1] + boxes[:, 3]) / 2
+        close = np.abs(across[:, None] - across) <= reach * bodies.max()
+        one, other = np.nonzero(close & each_pair_once(len(boxes)))
+        lengths = (bodies[one] + bodies[other]) / 2
+        distance = np.hypot(across[one] - across[other], along[one] - along[other]) / lengths
+        feet = np.abs(boxes[one, 3] - boxes[other, 3])
+        ratio = bodies[one] / bodies[other]
+        near = (distance <= reach) & (feet <= FEET_SHARE * lengths)
+        near &= (ratio < SIZE_RATIO) & (ratio > 1 / SIZE_RATIO)
+        self.one, self.other, self.distance = one[near], other[near], distance[near]
+
+    def measure(self, unsteady) -> np.ndarray:
+        """Return the relative motions (N,), in body heights a second; NaN where not known.
+
+        Args:
+            unsteady: (N, 4) how far off its steady way each edge of each person is.
+        """
+        own = measure_edges(unsteady)
+        between = measure_edges(unsteady[self.one] - unsteady[self.other])
+        # Of the other one it may not be known; what is not known of oneself stays so.
+        between[np.isnan(between)] = np.inf
+        most = np.full((len(own), len(own)), np.nan)
+        most[self.one, self.other] = most[self.other, self.one] = between
+        return np.minimum(own, np.fmax.reduce(most, axis=1))
+
+
+@lru_cache(maxsize=64)
+def each_pair_once(count: int) -> np.ndarray:
+    """Return a mask (N, N) of the pairs of so many, each pair once."""
+    return np.triu(np.ones((count, count), bool), 1)
+
+
+def measure_edges(shifts: np.ndarray) -> np.ndarray:
+    """Return the mean shift of opposite edges, both directions taken together.
+
+    Args:
+        shifts: (..., 4) x1, y1, x2, y2.
+    """
+    sizes = np.abs(shifts)
+    return np.hypot(sizes[..., 0] + sizes[..., 2], sizes[..., 1] + sizes[..., 3]) / 2
+
+
+def connect(links) -> list[tuple[set[int], list[int]]]:
+    """Return the groups that links make: their members and their links.
+
+    Args:
+        links: (one, other, name) of each.
+    """
+    groups: list[tuple[set[int], list[int]]] = []
+    for one, other, name in links:
+        members, names = {one, other}, [name]
+        apart = []
+        for group in groups:
+            if group[0] & members:
+                members |= group[0]
+                names = group[1] + names
+            else:
+                apart.append(group)
+        groups = [*apart, (members, names)]
+    return groups
