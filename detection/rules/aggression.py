@@ -42,8 +42,11 @@ class Stretch:
 
     def __init__(self, span_seconds: float):
         self._span = span_seconds + SLACK
-        # Per scene: time, its seconds, subject numbers (N,), shares and motions (2, N), highest.
+        # Per scene: time, its seconds, subject numbers (N,), shares and motions (2, N).
         self._scenes: deque = deque()
+        # Of the same scenes: numbers, seconds, and seconds times shares and motions, (4, N), and
+        # the numbers of those who reached the threshold.
+        self._sums: deque = deque()
 
     def take(self, at_seconds, seconds, numbers, values) -> None:
         """Add a scene.
@@ -53,10 +56,14 @@ class Stretch:
             numbers: (N,) subject numbers.
             values: (2, N) shares of the threshold, and motions in body heights a second.
         """
-        highest = float(values[0].max(initial=0.0))
-        self._scenes.append((at_seconds, seconds, numbers, values, highest))
+        self._scenes.append((at_seconds, seconds, numbers, values))
+        table = np.empty((4, len(numbers)))
+        table[0], table[1], table[2:] = numbers, seconds, values * seconds
+        reached = numbers[values[0] >= 1.0 - 2 * SLACK].tolist()
+        self._sums.append((table, reached))
         while self._scenes[0][0] <= at_seconds - self._span:
             self._scenes.popleft()
+            self._sums.popleft()
 
     def find_sustained(self, least_seconds: float) -> dict[int, float]:
         """Return the mean motion of those who reached the threshold on average.
@@ -64,25 +71,27 @@ class Stretch:
         Args:
             least_seconds: for so long it must be known of somebody.
         """
-        if all(highest < 1.0 for *_, highest in self._scenes):
+        # Whoever reaches it on average must have reached it at some time.
+        candidates = {number for _, reached in self._sums for number in reached}
+        if not candidates:
             return {}
-        numbers = np.concatenate([one[2] for one in self._scenes])
-        values = np.concatenate([one[3] for one in self._scenes], axis=1)
-        seconds = np.repeat([one[1] for one in self._scenes], [len(one[2]) for one in self._scenes])
-        known, rows = np.unique(numbers, return_inverse=True)
-        spent = np.bincount(rows, seconds)
-        shares, motions = (np.bincount(rows, seconds * value) for value in values)
+        known = np.array(sorted(candidates), np.float64)
+        table = np.concatenate([table for table, _ in self._sums], axis=1)
+        rows = np.searchsorted(known[:-1], table[0])
+        columns = np.flatnonzero(known[rows] == table[0])
+        rows = rows[columns]
+        spent, shares, motions = (np.bincount(rows, sums[columns]) for sums in table[1:])
         enough = (spent >= least_seconds - SLACK) & (shares >= spent * (1 - SLACK)) & (spent > 0)
         return {int(known[row]): float(motions[row] / spent[row]) for row in np.flatnonzero(enough)}
 
     def state(self) -> list:
         return [
             [at, seconds, numbers.tolist(), values.tolist()]
-            for at, seconds, numbers, values, _ in self._scenes
+            for at, seconds, numbers, values in self._scenes
         ]
 
     def restore(self, state: list) -> None:
-        self._scenes = deque()
+        self._scenes, self._sums = deque(), deque()
         for at_seconds, seconds, numbers, values in state:
             values = np.array(values, np.float64).reshape(2, -1)
             self.take(at_seconds, seconds, np.array(numbers, np.int64), values)
@@ -183,7 +192,7 @@ class Aggression(Rule):
         seconds = 0.0 if self._last_at is None else at_seconds - self._last_at
         self._last_at = at_seconds
         self._drop_old_brawls(at_seconds)
-        members = {zone: self._members(scene, zone) for zone in self.zones}
+        members = {zone: scene.members_of_class(zone, self.classes) for zone in self.zones}
         people = list({one.number: one for found in members.values() for one in found}.values())
         pairs = self._learn(people, at_seconds, min(seconds, self._half))
         active = self._stretch.find_sustained(KNOWN_SHARE * self._span)
@@ -198,9 +207,6 @@ class Aggression(Rule):
                 holdings += self._gather(zone, people, pairs, links, active, at_seconds)
         return holdings
 
-    def _members(self, scene, zone):
-        return [one for one in scene.members(zone, self.classes) if self.takes(one)]
-
     def _drop_old_brawls(self, at_seconds):
         for brawls in self._brawls.values():
             for key in [k for k, one in brawls.items() if at_seconds - one.last > self.longest_gap]:
@@ -213,17 +219,13 @@ class Aggression(Rule):
         if len(people) > 1:
             pairs, unsteady = self._pair(numbers.tolist(), at_seconds)
             motions = pairs.measure(unsteady)
-            limbs = np.full(len(people), np.nan)
-            for row in {*pairs.one.tolist(), *pairs.other.tolist()}:
-                if people[row].limb_speed is not None:
-                    limbs[row] = people[row].limb_speed
-            shares = np.fmax(
-                motions / self.parameters["threshold_motion"],
-                limbs / self.parameters["threshold_limb_speed"],
-            )
+            shares = motions / self.parameters["threshold_motion"]
+            limbs = pairs.select_limbs([one.limb_speed for one in people])
+            if limbs is not None:
+                shares = np.fmax(shares, limbs / self.parameters["threshold_limb_speed"])
             known = ~np.isnan(shares)
             motions[np.isnan(motions)] = 0.0
-            values = np.stack((np.minimum(shares[known], MOST_COUNTED), motions[known]))
+            values = np.array((np.minimum(shares[known], MOST_COUNTED), motions[known]))
             numbers = numbers[known]
         else:
             numbers = numbers[:0]
@@ -234,12 +236,12 @@ class Aggression(Rule):
     def _pair(self, numbers, at_seconds):
         """Return the pairs within reach, and how far off its steady way everyone's box is."""
         aspect, half, spread = self.timing.aspect_ratio, self._half, self._spread
-        offsets = (0.0, half - spread, half + spread, 2 * half)
+        offsets, rows = (0.0, half - spread, half + spread, 2 * half), self._trails.rows_of(numbers)
         now, later, earlier, first = (
-            self._trails.boxes_at(at_seconds - offset, numbers) for offset in offsets
+            self._trails.boxes_at(at_seconds - offset, rows) for offset in offsets
         )
         before = (later + earlier) / 2
-        present, *past = (measure_bodies(boxes, aspect) for boxes in (now, before, first))
+        present, *past = measure_bodies(np.array((now, before, first)), aspect)
         # The median of the three; of those just come into sight only the present length is known.
         low, high = np.minimum(*past), np.maximum(*past)
         lengths = np.fmax(np.fmin(present, high), low)

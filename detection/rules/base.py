@@ -8,7 +8,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
+
+import numpy as np
 
 from detection.rules.hours import HoursWindow
 from detection.rules.subjects import Subject
@@ -108,13 +111,30 @@ class Scene:
             been seen at an earlier time.
     """
 
-    def __init__(self, at_seconds, subjects, inside, *, is_backfill=False, foreground=()):
+    def __init__(
+        self, at_seconds, subjects, inside, *, boxes=None, is_backfill=False, foreground=()
+    ):
         self.at_seconds: float = at_seconds
         self.subjects: Sequence[Subject] = subjects
         self.inside: Mapping[str, Sequence[int]] = inside
         self.is_backfill: bool = is_backfill
         self.foreground: Sequence[Observation] = foreground
+        self._boxes: np.ndarray | None = boxes
         self._members: dict[tuple, list[Subject]] = {}
+        self._of_class: dict[tuple, list[Subject]] = {}
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """The subjects' boxes, (N, 4)."""
+        if self._boxes is None:
+            boxes = [subject.box for subject in self.subjects]
+            self._boxes = np.array(boxes, np.float64).reshape(-1, 4)
+        return self._boxes
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        """The subjects' numbers."""
+        return [subject.number for subject in self.subjects]
 
     def members(self, zone: str, classes: frozenset[str]) -> list[Subject]:
         """Return the subjects in a zone that are, or now look like, one of some classes.
@@ -133,6 +153,17 @@ class Scene:
                     one for one in found if one.seen_as in classes or one.class_name in classes
                 ]
             self._members[key] = found
+        return found
+
+    def members_of_class(self, zone: str, classes: frozenset[str]) -> list[Subject]:
+        """Return the subjects in a zone that really are one of some classes, see ``Rule.takes``."""
+        if not classes:
+            return self.members(zone, classes)
+        key = (zone, classes)
+        found = self._of_class.get(key)
+        if found is None:
+            found = [one for one in self.members(zone, classes) if one.class_name in classes]
+            self._of_class[key] = found
         return found
 
 

@@ -112,9 +112,7 @@ class CrowdFormation(Rule):
     def observe(self, scene):
         holdings = []
         for zone, crowd in self._crowds.items():
-            members = scene.members(zone, self.classes)
-            if self.classes:
-                members = [one for one in members if self.takes(one)]
+            members = scene.members_of_class(zone, self.classes)
             if not members and not crowd.entered:
                 if not scene.is_backfill:
                     crowd.counted_at = scene.at_seconds

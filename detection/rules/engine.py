@@ -96,8 +96,10 @@ class RuleEngine:
         observations = tracked.observations
         if len(observations) > 1:
             observations = sorted(observations, key=_BY_TRACK)
+        boxes = None
         if places is None:
-            places = self._checked_places(tracked, observations)
+            boxes = to_boxes(observations)
+            places = self._checked_places(tracked, boxes)
         transitions = []
         if tracked.earlier:
             visible = {seen.track_id for seen in observations}
@@ -105,7 +107,7 @@ class RuleEngine:
         transitions += self._expire(at_seconds)
         subjects = self._subjects.resolve(observations, at_seconds, is_held=tracked.is_held)
         inside = self._map.inside(places)
-        scene = Scene(at_seconds, subjects, inside, foreground=tracked.foreground)
+        scene = Scene(at_seconds, subjects, inside, boxes=boxes, foreground=tracked.foreground)
         transitions += self._lifecycle.apply(at_seconds, self._holdings(scene))
         self._last_at = at_seconds
         return transitions
@@ -169,13 +171,11 @@ class RuleEngine:
             self._lifecycle.extend(float(then), self._holdings(scene))
         return transitions
 
-    def _checked_places(self, tracked, observations):
+    def _checked_places(self, tracked, boxes):
         """Return where the observations stand, or refuse those that make no sense."""
-        if not (observations or tracked.earlier or tracked.foreground):
-            return []
-        boxes = to_boxes(observations)
-        check_sightings(tracked, boxes)
-        return self._map.locate(boxes) if observations else []
+        if len(boxes) or tracked.earlier or tracked.foreground:
+            check_sightings(tracked, boxes)
+        return self._map.locate(boxes) if len(boxes) else []
 
     def _places(self, observations):
         return self._map.locate(to_boxes(observations)) if observations else []

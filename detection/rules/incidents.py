@@ -5,6 +5,7 @@ times and reason, in order. Times are those at which a rule held: an incident cl
 last moment its rules held, however much later that is noticed.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -111,6 +112,13 @@ class OpenIncident:
     def watch(self, participants: Sequence[Subject], at_seconds: float) -> None:
         """Keep the tracks that take part, and the best observation."""
         best, known = self.peak_score, self.track_ids
+        if len(participants) == 1:
+            (subject,) = participants
+            if subject.track_id not in known:
+                known.append(subject.track_id)
+            if subject.score > best:
+                self.peak_score, self.peak_at, self.box = subject.score, at_seconds, subject.box
+            return
         for subject in participants:
             if subject.track_id not in known:
                 known.append(subject.track_id)
@@ -165,6 +173,8 @@ class Lifecycle:
         self._open: dict[int | str, OpenIncident] = {}
         # When a rule last held for a subject: (rule, subject) -> seconds.
         self._cooldowns: dict[tuple[int, int | str], float] = {}
+        # Before this time no open hit can have stopped.
+        self._none_stops_before = -math.inf
 
     @property
     def is_empty(self) -> bool:
@@ -188,28 +198,47 @@ class Lifecycle:
         if not self._open and not lost:
             return transitions
         lost = set(lost)
-        for incident in list(self._open.values()):
-            if incident.subject in lost:
-                transitions.append(self._close(incident, TRACK_LOST))
-                continue
-            stopped = self._find_stopped(incident, at_seconds)
-            for hit in stopped:
-                self._close_hit(incident, hit)
-            if not incident.holding:
-                transitions.append(self._close(incident, RULE_STOPPED))
-            elif stopped:
-                transitions.append(Transition(UPDATED, self._record(incident)))
+        if lost or at_seconds >= self._none_stops_before:
+            for incident in list(self._open.values()):
+                transitions += self._expire_incident(incident, at_seconds, lost)
+            self._none_stops_before = self._find_next_stop()
         if lost:
             self._cooldowns = {
                 key: until for key, until in self._cooldowns.items() if key[1] not in lost
             }
         return transitions
 
+    def _expire_incident(self, incident, at_seconds, lost):
+        if incident.subject in lost:
+            return [self._close(incident, TRACK_LOST)]
+        longest_gaps = self._longest_gaps
+        stopped = [
+            hit
+            for hit in incident.holding.values()
+            if at_seconds - hit.last_held > longest_gaps[hit.rule]
+        ]
+        for hit in stopped:
+            self._close_hit(incident, hit)
+        if not incident.holding:
+            return [self._close(incident, RULE_STOPPED)]
+        return [Transition(UPDATED, self._record(incident))] if stopped else []
+
+    def _find_next_stop(self):
+        """Return a time before which no open hit stops: as they are held, they last longer."""
+        longest_gaps = self._longest_gaps
+        ends = (
+            hit.last_held + longest_gaps[hit.rule]
+            for incident in self._open.values()
+            for hit in incident.holding.values()
+        )
+        return min(ends, default=math.inf) - TIMESTAMP_SLACK_SECONDS
+
     def apply(self, at_seconds: float, holdings: Iterable[tuple[int, Holding]]) -> list[Transition]:
         """Take in what holds now: pairs of a rule's position and its holding, in rule order."""
         changed: dict[int | str, str] = {}
+        known = self._open
         for rule, holding in holdings:
-            incident = self._open.get(holding.subject)
+            incident = known.get(holding.subject)
             hit = incident.holding.get((rule, holding.zone)) if incident else None
             if hit is not None:
                 hit.last_held = at_seconds
@@ -219,6 +248,7 @@ class Lifecycle:
                 changed.setdefault(holding.subject, UPDATED if incident else OPENED)
                 incident = incident or self._begin(rule, holding, at_seconds)
                 incident.start_hit(rule, holding.zone, at_seconds)
+                self._none_stops_before = -math.inf
             incident.watch(holding.participants, at_seconds)
         return [
             Transition(kind, self._record(self._open[subject])) for subject, kind in changed.items()
@@ -238,14 +268,6 @@ class Lifecycle:
         transitions += [self._close(one, SOURCE_ENDED) for one in list(self._open.values())]
         self._cooldowns = {}
         return transitions
-
-    def _find_stopped(self, incident, at_seconds):
-        longest_gaps = self._longest_gaps
-        return [
-            hit
-            for hit in incident.holding.values()
-            if at_seconds - hit.last_held > longest_gaps[hit.rule]
-        ]
 
     def _is_cooling(self, rule, subject, at_seconds):
         last_held = self._cooldowns.get((rule, subject))
@@ -332,6 +354,7 @@ class Lifecycle:
         """Take over what another lifecycle over the same rules remembered."""
         incidents = [OpenIncident.from_state(one) for one in state["open"]]
         self._open = {incident.subject: incident for incident in incidents}
+        self._none_stops_before = -math.inf
         self._cooldowns = {
             (rule, subject): last_held for rule, subject, last_held in state["cooldowns"]
         }

@@ -24,6 +24,7 @@ RELEASE_SHARE = 0.75
 # Both edges of the box must have gone at least this share of what its centre went, and so must
 # the rest of the time when the fastest step between two samples is left out.
 STEADY_SHARE = 0.5
+ROUNDING = 1e-9
 
 
 class Run:
@@ -94,17 +95,17 @@ class RapidMovement(Rule):
         return self._look_back + 2 * self.timing.sample_seconds
 
     def observe(self, scene):
-        self._trails.take(scene)
+        rows = self._trails.take(scene)
         if scene.is_backfill or not scene.subjects:
             return []
-        speeds = self._find_fast(scene)
+        speeds = self._find_fast(scene, rows)
         if not speeds:
             return []
         holdings = []
         for zone, runs in self._runs.items():
-            for subject in scene.members(zone, self.classes):
+            for subject in scene.members_of_class(zone, self.classes):
                 speed = speeds.get(subject.number)
-                if speed is None or not self.takes(subject):
+                if speed is None:
                     continue
                 if self._holds(runs, subject.number, scene.at_seconds, speed):
                     holdings.append(Holding(subject.number, zone, (subject,)))
@@ -121,39 +122,47 @@ class RapidMovement(Rule):
             run.go_on(at_seconds, speed)
         return True
 
-    def _find_fast(self, scene) -> dict[int, float]:
+    def _find_fast(self, scene, rows) -> dict[int, float]:
         """Return the speed of those who may be fast, by subject number."""
-        numbers = [subject.number for subject in scene.subjects]
-        now = self._trails.boxes_at(scene.at_seconds, numbers)
-        then = self._trails.boxes_at(scene.at_seconds - self._window, numbers)
-        aspect = self.timing.aspect_ratio
-        across = (now[:, 0] + now[:, 2] - then[:, 0] - then[:, 2]) * (aspect / 2)
-        along = (now[:, 1] + now[:, 3] - then[:, 1] - then[:, 3]) / 2
-        # Half of it, since the body's length is looked at more closely below.
-        least = self.parameters["release_speed"] * self._window / 2
-        fast = np.flatnonzero(np.hypot(across, along) >= least * measure_bodies(now, aspect))
+        trails, aspect = self._trails, self.timing.aspect_ratio
+        now, then = scene.boxes, trails.boxes_at(scene.at_seconds - self._window, rows)
+        moved = now - then
+        ways = np.hypot((moved[:, 0] + moved[:, 2]) * (aspect / 2), (moved[:, 1] + moved[:, 3]) / 2)
+        # A body is no shorter than its box is high, and may now look up to twice as long.
+        least = self.parameters["release_speed"] * self._window
+        fast = np.flatnonzero(ways >= least / 2 * (now[:, 3] - now[:, 1]))
+        if not len(fast):
+            return {}
+        lengths = trails.measure_lengths(rows[fast], aspect)
+        is_fast = ways[fast] >= least / 2 * measure_bodies(now[fast], aspect)
+        is_fast &= ways[fast] >= least * lengths * (1 - ROUNDING)
         found = {}
-        for row in fast.tolist():
-            speed = self._measure_speed(numbers[row], scene.at_seconds, then[row], now[row])
+        for place, length in zip(fast[is_fast].tolist(), lengths[is_fast].tolist(), strict=True):
+            row = rows[place : place + 1]
+            speed = self._measure_speed(row, scene.at_seconds, moved[place], length)
             if speed is not None:
-                found[numbers[row]] = speed
+                found[scene.numbers[place]] = speed
         return found
 
-    def _measure_speed(self, number, at_seconds, then, now) -> float | None:
-        """Return the speed over the window, or None when it is the box's and not the body's."""
+    def _measure_speed(self, row, at_seconds, moved, length) -> float | None:
+        """Return the speed over the window, or None when it is the box's and not the body's.
+
+        Args:
+            moved: how far each edge went over the window, (4,).
+            length: of the body, in frame heights.
+        """
         scale = np.array([self.timing.aspect_ratio, 1.0] * 2)
-        start = self._trails.boxes_at(at_seconds - self._look_back, (number,))
+        start = self._trails.boxes_at(at_seconds - self._look_back, row)
         if np.isnan(start).any():
             return None
-        times, boxes = self._trails.sightings(number)
-        length = float(np.median(measure_bodies(boxes, self.timing.aspect_ratio)))
-        moved = (now - then) * scale
+        moved = moved * scale
         way = (moved[:2] + moved[2:]) / 2
         distance = float(np.hypot(*way))
         if length <= 0 or distance == 0:
             return None
         if np.hypot(*common_shift(moved)) < STEADY_SHARE * distance:
             return None
+        times, boxes = self._trails.sightings(int(row[0]))
         since = at_seconds - self._look_back
         is_recent = times > since + TIMESTAMP_SLACK_SECONDS
         times = np.concatenate(([since], times[is_recent]))

@@ -5,6 +5,7 @@ also overlap when one stands far behind the other: they are within reach only wh
 of like length and their feet at like height.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 # and their feet are at like heights.
 SIZE_RATIO = 1.6
 FEET_SHARE = 0.5
+ROUNDING = 1e-9
 
 
 class Pairs:
@@ -26,13 +28,17 @@ class Pairs:
     def __init__(self, boxes, bodies, reach, aspect_ratio):
         across = (boxes[:, 0] + boxes[:, 2]) * (aspect_ratio / 2)
         along = (boxes[:, 1] + boxes[:, 3]) / 2
-        close = np.abs(across[:, None] - across) <= reach * bodies.max()
-        one, other = np.nonzero(close & each_pair_once(len(boxes)))
+        feet = boxes[:, 3]
+        # Nobody farther apart than the longest body allows needs a closer look.
+        longest = bodies.max() * (1 + ROUNDING)
+        close = np.abs(across[:, None] - across) <= reach * longest
+        close &= np.abs(feet[:, None] - feet) <= FEET_SHARE * longest
+        close &= each_pair_once(len(boxes))
+        one, other = np.divmod(np.flatnonzero(close), len(boxes))
         lengths = (bodies[one] + bodies[other]) / 2
         distance = np.hypot(across[one] - across[other], along[one] - along[other]) / lengths
-        feet = np.abs(boxes[one, 3] - boxes[other, 3])
         ratio = bodies[one] / bodies[other]
-        near = (distance <= reach) & (feet <= FEET_SHARE * lengths)
+        near = (distance <= reach) & (np.abs(feet[one] - feet[other]) <= FEET_SHARE * lengths)
         near &= (ratio < SIZE_RATIO) & (ratio > 1 / SIZE_RATIO)
         self.one, self.other, self.distance = one[near], other[near], distance[near]
 
@@ -46,9 +52,23 @@ class Pairs:
         between = measure_edges(unsteady[self.one] - unsteady[self.other])
         # Of the other one it may not be known; what is not known of oneself stays so.
         between[np.isnan(between)] = np.inf
-        most = np.full((len(own), len(own)), np.nan)
-        most[self.one, self.other] = most[self.other, self.one] = between
-        return np.minimum(own, np.fmax.reduce(most, axis=1))
+        most = np.full(len(own), np.nan)
+        np.fmax.at(most, self.one, between)
+        np.fmax.at(most, self.other, between)
+        return np.minimum(own, most)
+
+    def select_limbs(self, speeds: Sequence[float | None]) -> np.ndarray | None:
+        """Return the limb speeds (N,) of those in a pair, NaN elsewhere; None where none is known.
+
+        Args:
+            speeds: of everyone.
+        """
+        if speeds.count(None) == len(speeds):
+            return None
+        limbs = np.full(len(speeds), np.nan)
+        rows = np.concatenate((self.one, self.other))
+        limbs[rows] = np.array(speeds, np.float64)[rows]
+        return limbs
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,9 @@ a time at which perhaps nothing was sampled. Positions are therefore interpolate
 boxes of the last detection, which is what it says: nothing moved.
 """
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from detection.rules.base import TIMESTAMP_SLACK_SECONDS
@@ -15,141 +18,181 @@ EDGE = 0.01
 # With swinging arms, a person who stands is about 0.4 body heights wide.
 HEIGHTS_PER_WIDTH = 2.5
 
-_UNKNOWN = (np.nan,) * 4
+# Room for so many subjects at the beginning.
+ROWS_AT_FIRST = 16
 
 
 class Moment:
     """The boxes of one time.
 
     Attributes:
-        rows: position in ``boxes`` by subject number.
-        boxes: (N + 1, 4) xyxy; the last row is unknown (NaN).
-        filled: subjects who were out of sight then and whose boxes are interpolated.
+        boxes: (R, 4) xyxy by row, see ``Trails``; NaN where somebody was not there.
+        filled: rows of those who were out of sight then and whose boxes are interpolated.
     """
 
-    __slots__ = ("at", "boxes", "filled", "rows")
+    __slots__ = ("at", "boxes", "filled")
 
-    def __init__(self, at_seconds, numbers, boxes, filled=()):
+    def __init__(self, at_seconds: float, row_count: int):
         self.at = at_seconds
-        self.rows = {number: row for row, number in enumerate(numbers)}
-        self.boxes = np.array([*boxes, _UNKNOWN], np.float64)
-        self.filled = set(filled)
+        self.boxes = np.full((row_count, 4), np.nan)
+        self.filled: set[int] = set()
 
-    def add(self, number: int, box, *, is_filled: bool = False) -> None:
-        """Add a subject who was not known to be there."""
-        if number in self.rows:
-            return
-        self.rows[number] = len(self.rows)
-        self.boxes = np.insert(self.boxes, len(self.rows) - 1, box, axis=0)
-        if is_filled:
-            self.filled.add(number)
-
-    def select(self, numbers) -> np.ndarray:
-        """Return the boxes (N, 4) of subjects, NaN where one was not there."""
-        unknown = len(self.rows)
-        rows = self.rows
-        return self.boxes[[rows.get(number, unknown) for number in numbers]]
+    def is_known(self, row: int) -> bool:
+        """Say whether it is known where somebody was."""
+        return not math.isnan(self.boxes[row, 0])
 
 
 class Trails:
-    """The boxes of the last ``span_seconds``, and of the moment before."""
+    """The boxes of the last ``span_seconds``, and of the moment before.
+
+    Every subject has a row of its own, the same at all times.
+    """
 
     def __init__(self, span_seconds: float):
         self._span = span_seconds + TIMESTAMP_SLACK_SECONDS
         self._moments: list[Moment] = []
+        self._rows: dict[int, int] = {}
+        self._unused_rows: list[int] = []
+        self._row_count = 0
 
     @property
     def has_anybody(self) -> bool:
         """Whether the boxes of anybody are known."""
-        return any(moment.rows for moment in self._moments)
+        return bool(self._rows)
 
-    def take(self, scene) -> None:
-        """Take in who is where; a backfill is put where it belongs in time."""
-        subjects = scene.subjects
+    def take(self, scene) -> np.ndarray:
+        """Take in who is where; a backfill is put where it belongs in time.
+
+        Returns:
+            the rows (N,) of the scene's subjects.
+        """
+        rows = self._provide_rows(scene.numbers)
         if scene.is_backfill:
-            self._amend(scene.at_seconds, subjects)
-            return
-        moments = self._moments
-        if moments:
-            known = moments[-1].rows
-            for subject in subjects:
-                if subject.number not in known:
-                    self._fill_gap(subject.number, subject.box, scene.at_seconds)
-        numbers = [subject.number for subject in subjects]
-        moments.append(Moment(scene.at_seconds, numbers, [subject.box for subject in subjects]))
+            self._amend(scene.at_seconds, rows, scene.boxes)
+            return rows
+        moments, now = self._moments, Moment(scene.at_seconds, self._row_count)
+        if len(rows):
+            now.boxes[rows] = scene.boxes
+            if moments:
+                was_away = np.isnan(moments[-1].boxes[rows, 0])
+                for place in np.flatnonzero(was_away).tolist():
+                    self._fill_gap(int(rows[place]), scene.boxes[place], scene.at_seconds)
+        moments.append(now)
         oldest = scene.at_seconds - self._span
         while len(moments) > 1 and moments[1].at <= oldest:
             del moments[0]
+        return rows
 
-    def boxes_at(self, at_seconds: float, numbers) -> np.ndarray:
+    def rows_of(self, numbers: Sequence[int]) -> np.ndarray:
+        """Return the rows (N,) of subjects that have been taken in."""
+        return np.array([self._rows[number] for number in numbers], np.intp)
+
+    def boxes_at(self, at_seconds: float, rows: np.ndarray) -> np.ndarray:
         """Return where subjects were, (N, 4) interpolated; NaN for those not yet in sight."""
         moments = self._moments
-        after = next(
-            (
-                place
-                for place, moment in enumerate(moments)
-                if moment.at >= at_seconds - TIMESTAMP_SLACK_SECONDS
-            ),
-            None,
-        )
-        if after is None:
-            return np.full((len(numbers), 4), np.nan)
+        after = len(moments)
+        while after and moments[after - 1].at >= at_seconds - TIMESTAMP_SLACK_SECONDS:
+            after -= 1
+        if after == len(moments):
+            return np.full((len(rows), 4), np.nan)
         later = moments[after]
         if later.at <= at_seconds + TIMESTAMP_SLACK_SECONDS:
-            return later.select(numbers)
+            return later.boxes[rows]
         if after == 0:
-            return np.full((len(numbers), 4), np.nan)
+            return np.full((len(rows), 4), np.nan)
         earlier = moments[after - 1]
         part = (at_seconds - earlier.at) / (later.at - earlier.at)
-        before = earlier.select(numbers)
-        return before + part * (later.select(numbers) - before)
+        before = earlier.boxes[rows]
+        return before + part * (later.boxes[rows] - before)
 
-    def sightings(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def sightings(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the times (N,) and boxes (N, 4) at which a subject was truly in sight."""
-        seen = [one for one in self._moments if number in one.rows and number not in one.filled]
-        boxes = [one.boxes[one.rows[number]] for one in seen]
-        return np.array([one.at for one in seen]), np.array(boxes).reshape(-1, 4)
+        seen = [one for one in self._moments if one.is_known(row) and row not in one.filled]
+        boxes = np.array([one.boxes[row] for one in seen])
+        return np.array([one.at for one in seen]), boxes.reshape(-1, 4)
+
+    def measure_lengths(self, rows: np.ndarray, aspect_ratio: float) -> np.ndarray:
+        """Return how long the bodies of subjects in sight are, (N,): the median of the trail."""
+        lengths = measure_bodies(np.array([one.boxes[rows] for one in self._moments]), aspect_ratio)
+        for place, moment in enumerate(self._moments):
+            if moment.filled:
+                lengths[place, [row in moment.filled for row in rows.tolist()]] = np.nan
+        lengths.sort(axis=0)  # what is unknown comes last
+        counts = np.count_nonzero(lengths == lengths, axis=0)
+        people = np.arange(len(rows))
+        return (lengths[(counts - 1) // 2, people] + lengths[counts // 2, people]) / 2
 
     def forget(self, numbers) -> None:
         """Drop what is known of lost subjects."""
-        lost = set(numbers)
-        for place, moment in enumerate(self._moments):
-            if lost.isdisjoint(moment.rows):
-                continue
-            kept = [number for number in moment.rows if number not in lost]
-            boxes = moment.select(kept).tolist()
-            self._moments[place] = Moment(moment.at, kept, boxes, moment.filled - lost)
+        rows = [self._rows.pop(number) for number in numbers if number in self._rows]
+        for moment in self._moments:
+            moment.boxes[rows] = np.nan
+            moment.filled.difference_update(rows)
+        self._unused_rows += rows
 
     def state(self) -> list:
-        """Return the moments as JSON values."""
-        return [
-            [one.at, list(one.rows), one.boxes[:-1].tolist(), sorted(one.filled)]
-            for one in self._moments
-        ]
+        """Return the moments as JSON values: time, numbers, boxes, numbers of those filled in."""
+        by_number = sorted(self._rows.items())
+        told = []
+        for one in self._moments:
+            known = [(number, row) for number, row in by_number if one.is_known(row)]
+            boxes = one.boxes[[row for _, row in known]].tolist() if known else []
+            filled = [number for number, row in known if row in one.filled]
+            told.append([one.at, [number for number, _ in known], boxes, filled])
+        return told
 
     def restore(self, state: list) -> None:
-        self._moments = [Moment(*moment) for moment in state]
+        """Take over what others remembered."""
+        self._moments, self._rows, self._unused_rows, self._row_count = [], {}, [], 0
+        for at_seconds, numbers, boxes, filled in state:
+            rows = self._provide_rows(numbers)
+            moment = Moment(at_seconds, self._row_count)
+            if numbers:
+                moment.boxes[rows] = boxes
+            moment.filled.update(self._rows[number] for number in filled)
+            self._moments.append(moment)
 
-    def _amend(self, at_seconds, subjects):
+    def _provide_rows(self, numbers) -> np.ndarray:
+        """Return the rows of subjects; who is new gets one."""
+        known = self._rows
+        for number in numbers:
+            if number not in known:
+                if not self._unused_rows:
+                    self._add_rows()
+                known[number] = self._unused_rows.pop()
+        return self.rows_of(numbers)
+
+    def _add_rows(self):
+        """Make room for as many again."""
+        added = max(ROWS_AT_FIRST, self._row_count)
+        self._unused_rows += range(self._row_count + added - 1, self._row_count - 1, -1)
+        self._row_count += added
+        unknown = np.full((added, 4), np.nan)
+        for moment in self._moments:
+            moment.boxes = np.concatenate((moment.boxes, unknown))
+
+    def _amend(self, at_seconds, rows, boxes):
         place = next((p for p, one in enumerate(self._moments) if one.at >= at_seconds), None)
         if place is None or self._moments[place].at > at_seconds:
             place = len(self._moments) if place is None else place
-            self._moments.insert(place, Moment(at_seconds, (), ()))
-        for subject in subjects:
-            self._moments[place].add(subject.number, subject.box)
+            self._moments.insert(place, Moment(at_seconds, self._row_count))
+        moment = self._moments[place]
+        for row, box in zip(rows.tolist(), boxes, strict=True):
+            if not moment.is_known(row):
+                moment.boxes[row] = box
 
-    def _fill_gap(self, number, box, at_seconds):
+    def _fill_gap(self, row, box, at_seconds):
         """Let somebody who was out of sight have moved evenly meanwhile."""
         moments = self._moments
-        last = next((p for p in reversed(range(len(moments))) if number in moments[p].rows), None)
+        last = next((p for p in reversed(range(len(moments))) if moments[p].is_known(row)), None)
         if last is None:
             return
         start = moments[last]
-        origin = start.boxes[start.rows[number]]
-        way = np.array(box) - origin
+        origin = start.boxes[row]
         for moment in moments[last + 1 :]:
             part = (moment.at - start.at) / (at_seconds - start.at)
-            moment.add(number, origin + part * way, is_filled=True)
+            moment.boxes[row] = origin + part * (box - origin)
+            moment.filled.add(row)
 
 
 def measure_bodies(boxes: np.ndarray, aspect_ratio: float) -> np.ndarray:

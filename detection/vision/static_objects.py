@@ -14,12 +14,15 @@ import cv2
 import numpy as np
 
 from detection.vision.belongings import UNKNOWN_OBJECT, moves_by_itself
+from detection.vision.outlines import is_thing
 from detection.vision.settled import FOLLOW_SECONDS, GONE, Settled
 from detection.vision.types import Observation
 from detection.vision.video import Sampler
 
 GRID_WIDTH = 240
 LOOKS_PER_SECOND = 5.0
+# While nothing moves, one look in so many seconds is enough to count how long it has not.
+STILL_SECONDS = 1.0
 SLOW_SECONDS = 600.0
 FAST_SECONDS = 4.0
 # Where nothing stands, the background follows daylight and shadows at this pace.
@@ -36,15 +39,6 @@ PIXELS_PER_LIGHT_SAMPLE = 37
 LONGEST_STEP_SECONDS = 1.0
 LARGEST_SHARE = 0.25
 MOST_THINGS = 32
-# A hole's outline is this much sharper in the background than in the frame.
-GHOST_CONTRAST = 1.25
-# What stands out no more than this has to have an outline clearly of its own.
-FAINT_GREY, FAINT_CONTRAST = 32.0, 0.8
-# A thing's outline rises by this share of its contrast in a pixel; light falls softly.
-SHARPNESS = 0.1
-# A pattern of the background that varies by so many grey levels is recognised when it is lit.
-PATTERN_GREY = 3.0
-SHOWS_THROUGH = 0.8
 
 
 class StaticForeground:
@@ -78,7 +72,7 @@ class StaticForeground:
         """
         at_seconds = float(frame.at_seconds)
         news = ()
-        if self._sampler.wants(at_seconds):
+        if self._sampler.wants(at_seconds) and not self._may_rest(tracked, at_seconds):
             size = (frame.width, frame.height)
             if size != self._size:
                 self._forget_scene()
@@ -92,6 +86,12 @@ class StaticForeground:
             self._last_seconds = at_seconds
         present = [one for one in self._things if one.state != GONE]
         return (*news, *(self._observe(one, at_seconds) for one in present))
+
+    def _may_rest(self, tracked, at_seconds):
+        """Say whether the motion gate saw nothing move, and the last look is not long ago."""
+        if not tracked.is_held or self._last_seconds is None:
+            return False
+        return at_seconds - self._last_seconds < STILL_SECONDS - 1e-6
 
     def _forget_scene(self):
         self._size = None
@@ -338,54 +338,6 @@ class StaticForeground:
         for name in ("next_number", "first_seconds", "last_seconds", "step_until"):
             setattr(self, f"_{name}", state[name])
         self._sampler.restore(state["sampler"])
-
-
-def is_thing(mask, grey, background, visible):
-    """Tell a thing from a hole in the background and from a patch of light.
-
-    A thing has a sharp outline in the frame and hides what is behind it. A hole has its outline
-    in the background; light falls softly or lets the floor's own pattern through.
-
-    Args:
-        mask: (h, w) uint8, 1 in the blob.
-        grey, background: (h, w) float32.
-        visible: (h, w) uint8, 0 where somebody stands before it.
-    """
-    left, top, width, height = cv2.boundingRect(mask)
-    window = np.s_[max(0, top - 4) : top + height + 4, max(0, left - 4) : left + width + 4]
-    part, in_view = np.ascontiguousarray(mask[window]), visible[window] > 0
-    grey, background = grey[window], background[window]
-    core = cv2.erode(part, np.ones((3, 3), np.uint8))
-    outer = cv2.dilate(part, np.ones((5, 5), np.uint8))
-    outline, inside = (outer - core > 0) & in_view, (part > 0) & in_view
-    if np.count_nonzero(outline) < 4 or np.count_nonzero(inside) < 4:
-        return False
-    change = grey - background
-    contrast = float(np.percentile(np.abs(change[inside]), 75))
-    most = GHOST_CONTRAST if contrast > FAINT_GREY else FAINT_CONTRAST
-    if _edge_energy(background, outline) > most * _edge_energy(grey, outline):
-        return False
-    if _edge_energy(change, outline) < SHARPNESS * contrast:
-        return False
-    inner = (core > 0) & in_view
-    return np.count_nonzero(inner) < 9 or not _shows_through(grey[inner], background[inner])
-
-
-def _shows_through(grey, background):
-    """Say whether the pattern of the background is still there, only brighter or darker."""
-    spread = float(background.std()) * float(grey.std())
-    if min(float(background.std()), float(grey.std())) < PATTERN_GREY:
-        return False
-    shared = float(np.mean((grey - grey.mean()) * (background - background.mean())))
-    return shared > SHOWS_THROUGH * spread
-
-
-def _edge_energy(plane, where):
-    """Return the root mean square gradient at some pixels, in grey levels a pixel."""
-    plane = np.ascontiguousarray(plane)
-    across = cv2.Sobel(plane, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(plane, cv2.CV_32F, 0, 1, scale=0.125)
-    return float(np.sqrt(np.mean(across[where] ** 2 + down[where] ** 2))) + 0.5
 
 
 def _rate(elapsed, seconds):

@@ -14,13 +14,20 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from detection.models import Evidence
+from detection.services import ingestion
 from detection.vision import scenes
 from tests import factories
+from tests.detection import films
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 IMAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "images"
-DOCUMENTED = ("dashboard-light.png", "queue-light.png", "item-dark.png", "item-phone.png")
+DOCUMENTED = (
+    "dashboard-light.png",
+    "queue-light.png",
+    "item-dark.png",
+    "item-phone.png",
+)
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 STYLES = [(DESK, "light"), (DESK, "dark"), (PHONE, "light")]
 # The stay of the rendered scene's first visitor, in seconds of that film.
@@ -152,3 +159,36 @@ def publish(path):
     IMAGES.mkdir(parents=True, exist_ok=True)
     with Image.open(path) as picture:
         picture.convert("RGB").save(IMAGES / path.name, optimize=True)
+
+
+@pytest.fixture
+def watched_camera(site, tmp_path):
+    """The demo's camera after it has watched its scene."""
+    from training.management.commands.demo import RULES
+
+    film = tmp_path / "scene.mp4"
+    scenes.render_scene(film)
+    zones = [
+        {"name": zone.name, "kind": zone.kind, "polygon": zone.polygon} for zone in scenes.ZONES
+    ]
+    row = films.register(film, "Lobby", rules={"zones": zones, "rules": RULES})
+    ingestion.ingest_footage(row)
+    return row.camera
+
+
+@pytest.mark.slow
+def test_the_zone_editor_is_pictured(
+    watched_camera, sign_in, page, live_server, screenshots, supervisor, complaints
+):
+    sign_in(supervisor)
+    page.set_viewport_size({"width": 1440, "height": 960})
+    page.goto(f"{live_server.url}{reverse('detection:zones', args=[watched_camera.pk])}")
+    page.locator("[data-path='zones[0].kind']").focus()
+    page.locator("[data-path='rules[0]'] > summary").click()
+    page.locator("[data-path='rules[0].threshold_seconds']").fill("18")
+    expect(page.locator("#effect-title")).to_be_visible()
+    expect(page.get_by_text("disappears")).to_be_visible()
+    page.screenshot(path=screenshots / "zones-light.png")
+    assert complaints == []
+    if os.environ.get("UPDATE_SCREENSHOTS") == "1":
+        publish(screenshots / "zones-light.png")
