@@ -142,8 +142,9 @@ class Subject:
     @classmethod
     def from_state(cls, state: dict) -> "Subject":
         subject = cls(state["number"])
-        for name in ("class_name", "seen_as", "track_id", "score", "last_seen", "limb_speed"):
+        for name in ("class_name", "seen_as", "track_id", "score", "last_seen"):
             setattr(subject, name, state[name])
+        subject.limb_speed = state.get("limb_speed")
         subject.track_ids = list(state["track_ids"])
         subject.seen = dict(state["seen"])
         subject.votes = dict(state["votes"])

@@ -96,10 +96,10 @@ class TrackRows:
         }
 
     def restore(self, state):
-        self._rows = [tuple(row) for row in state["rows"].tolist()]
+        self._rows = [_completed(row) for row in state["rows"].tolist()]
         self._class_names = {name: code for code, name in enumerate(state["class_names"])}
-        self._empty = state["empty"].tolist()
-        self._last_at = state["last_at"]
+        self._empty = state["empty"].tolist() if "empty" in state else []
+        self._last_at = state.get("last_at")
 
     def count_from(self, start_seconds):
         return len(self._from(start_seconds))
@@ -146,6 +146,13 @@ class TrackRows:
         if self.frame_size:
             told["frame_size"] = "x".join(str(int(side)) for side in self.frame_size)
         return told
+
+
+
+def _completed(row):
+    """Return a row of a checkpoint with what checkpoints of earlier versions did not hold."""
+    added = (_NO_SPEED, row[0], 0.0, 0.0)
+    return (*row, *added[len(row) - len(_ROW) :]) if len(row) < len(_ROW) else tuple(row)
 
 
 def store(segment, rows, *, deployment, source, last_seconds=None):

@@ -97,9 +97,9 @@ class TrackingPipeline:
         self.tracker.restore(state["tracker"])
         if self.gate is not None and state["gate"] is not None:
             self.gate.restore(state["gate"])
-        if self.limbs is not None and state["limbs"] is not None:
+        if self.limbs is not None and state.get("limbs") is not None:
             self.limbs.restore(state["limbs"])
-        if self.statics is not None and state["statics"] is not None:
+        if self.statics is not None and state.get("statics") is not None:
             self.statics.restore(state["statics"])
         self._last = _restored_frame(state["last"])
         self.frames_seen = int(state["frames_seen"])
