@@ -6,8 +6,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from hitlsite.pages import page, see_other
 from hitlsite.streaming import streamed
-from review.views.access import page, see_other
 from training import selectors, tasks
 from training.forms import ExportForm
 from training.services import export_downloads

@@ -121,7 +121,10 @@ class Fixture(models.Model):
 
 
 class Snapshot(models.Model):
-    """The latest picture of a camera to draw zones on: people pixelated, private zones black."""
+    """The one picture of a camera to draw zones on: tracked people pixelated, private zones black.
+
+    Nobody looked it through for faces, so that it is for few eyes: see ``services.snapshots``.
+    """
 
     camera = models.OneToOneField(Camera, on_delete=models.CASCADE, related_name="snapshot")
     footage = models.ForeignKey("detection.Footage", on_delete=models.CASCADE, related_name="+")

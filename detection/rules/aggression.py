@@ -35,6 +35,8 @@ MOST_COUNTED = 1.5
 # So much of the time it must be known how somebody moved: tracks break off where people grapple.
 KNOWN_SHARE = 0.6
 SLACK = 1e-6
+NO_NUMBERS = np.zeros(0, np.int64)
+NO_VALUES, NO_SUMS = np.zeros((2, 0)), np.zeros((4, 0))
 
 
 class Stretch:
@@ -57,9 +59,11 @@ class Stretch:
             values: (2, N) shares of the threshold, and motions in body heights a second.
         """
         self._scenes.append((at_seconds, seconds, numbers, values))
-        table = np.empty((4, len(numbers)))
-        table[0], table[1], table[2:] = numbers, seconds, values * seconds
-        reached = numbers[values[0] >= 1.0 - 2 * SLACK].tolist()
+        table, reached = NO_SUMS, ()
+        if len(numbers):
+            table = np.empty((4, len(numbers)))
+            table[0], table[1], table[2:] = numbers, seconds, values * seconds
+            reached = numbers[values[0] >= 1.0 - 2 * SLACK].tolist()
         self._sums.append((table, reached))
         while self._scenes[0][0] <= at_seconds - self._span:
             self._scenes.popleft()
@@ -78,11 +82,11 @@ class Stretch:
         known = np.array(sorted(candidates), np.float64)
         table = np.concatenate([table for table, _ in self._sums], axis=1)
         rows = np.searchsorted(known[:-1], table[0])
-        columns = np.flatnonzero(known[rows] == table[0])
+        columns = (known[rows] == table[0]).nonzero()[0]
         rows = rows[columns]
         spent, shares, motions = (np.bincount(rows, sums[columns]) for sums in table[1:])
         enough = (spent >= least_seconds - SLACK) & (shares >= spent * (1 - SLACK)) & (spent > 0)
-        return {int(known[row]): float(motions[row] / spent[row]) for row in np.flatnonzero(enough)}
+        return {int(known[row]): float(motions[row] / spent[row]) for row in enough.nonzero()[0]}
 
     def state(self) -> list:
         return [
@@ -151,6 +155,7 @@ class Aggression(Rule):
     kind = "aggression"
     category = "aggression"
     default_severity = "high"
+    default_classes = ("person",)
     parameters_by_name = {
         "threshold_motion": Parameter(
             0.25, "body heights/s", 0.02, 20.0, "relative motion of one who struggles"
@@ -165,7 +170,6 @@ class Aggression(Rule):
 
     def __init__(self, spec, zones, timing):
         super().__init__(spec, zones, timing)
-        self.classes = self.classes or frozenset({"person"})
         self._half = max(HALF_SECONDS, timing.sample_seconds)
         self._spread = SPREAD_SECONDS if timing.sample_seconds < 2 * SPREAD_SECONDS + 0.01 else 0.0
         stay = timing.shortest_stay(self.parameters["min_duration_seconds"])
@@ -208,16 +212,16 @@ class Aggression(Rule):
         return holdings
 
     def _drop_old_brawls(self, at_seconds):
-        for brawls in self._brawls.values():
+        for brawls in filter(None, self._brawls.values()):
             for key in [k for k, one in brawls.items() if at_seconds - one.last > self.longest_gap]:
                 del brawls[key]
 
     def _learn(self, people, at_seconds, seconds) -> Pairs | None:
         """Count for everyone within reach of somebody how they moved."""
-        pairs, values = None, np.zeros((2, 0))
-        numbers = np.array([one.number for one in people], np.int64)
+        pairs, numbers, values = None, NO_NUMBERS, NO_VALUES
         if len(people) > 1:
-            pairs, unsteady = self._pair(numbers.tolist(), at_seconds)
+            numbers = [one.number for one in people]
+            pairs, unsteady = self._pair(numbers, at_seconds)
             motions = pairs.measure(unsteady)
             shares = motions / self.parameters["threshold_motion"]
             limbs = pairs.select_limbs([one.limb_speed for one in people])
@@ -226,9 +230,7 @@ class Aggression(Rule):
             known = ~np.isnan(shares)
             motions[np.isnan(motions)] = 0.0
             values = np.array((np.minimum(shares[known], MOST_COUNTED), motions[known]))
-            numbers = numbers[known]
-        else:
-            numbers = numbers[:0]
+            numbers = np.array(numbers, np.int64)[known]
         self.shares = tuple(values[0].tolist())
         self._stretch.take(at_seconds, seconds, numbers, values)
         return pairs
@@ -272,8 +274,9 @@ class Aggression(Rule):
         brawls = self._brawls[zone]
         known = [key for key, one in brawls.items() if one.members & numbers]
         if not known:
-            listed = "-".join(map(str, sorted(numbers)))
-            key = f"pair:{listed}" if len(numbers) == 2 else f"group:{listed}"
+            # Nobody is in two brawls, so the lowest number names it.
+            many = f"{min(numbers)}-{max(numbers)}" if len(numbers) == 2 else str(min(numbers))
+            key = f"pair:{many}" if len(numbers) == 2 else f"group:{many}x{len(numbers)}"
             brawls[key] = Brawl(at_seconds)
             known = [key]
         first = min(known, key=lambda key: (brawls[key].since, key))

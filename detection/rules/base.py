@@ -198,6 +198,8 @@ class Rule(ABC):
         category: the incident's category when this rule opens it.
         parameters_by_name: what may be set, with defaults and limits.
         zone_kinds: the kinds of zone that the rule may name; None means any.
+        default_classes: the classes that it looks at where it names none; empty means every class.
+        also_needs: classes that it must know of besides its own.
     """
 
     kind: ClassVar[str]
@@ -205,6 +207,8 @@ class Rule(ABC):
     default_severity: ClassVar[str] = "medium"
     parameters_by_name: ClassVar[dict[str, Parameter]] = LIFECYCLE_PARAMETERS
     zone_kinds: ClassVar[tuple[str, ...] | None] = None
+    default_classes: ClassVar[tuple[str, ...]] = ()
+    also_needs: ClassVar[tuple[str, ...]] = ()
     # How far back an idle rule knows at which times it was shown an empty scene.
     memory_seconds: float = 0.0
 
@@ -218,7 +222,7 @@ class Rule(ABC):
         self.timing = timing
         self.parameters = self.complete_parameters(spec.parameters)
         self.zones = self.select_zones(spec, zones)
-        self.classes = frozenset(spec.classes)
+        self.classes = frozenset(spec.classes or self.default_classes)
         self.longest_gap = timing.longest_gap(self.parameters["grace_seconds"])
 
     @classmethod

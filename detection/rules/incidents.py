@@ -111,17 +111,19 @@ class OpenIncident:
 
     def watch(self, participants: Sequence[Subject], at_seconds: float) -> None:
         """Keep the tracks that take part, and the best observation."""
-        best, known = self.peak_score, self.track_ids
+        best = self.peak_score
         if len(participants) == 1:
             (subject,) = participants
-            if subject.track_id not in known:
-                known.append(subject.track_id)
+            if subject.track_id not in self.track_ids:
+                self.track_ids.append(subject.track_id)
             if subject.score > best:
                 self.peak_score, self.peak_at, self.box = subject.score, at_seconds, subject.box
             return
+        known = set(self.track_ids)  # a crowd may have had hundreds
         for subject in participants:
             if subject.track_id not in known:
-                known.append(subject.track_id)
+                known.add(subject.track_id)
+                self.track_ids.append(subject.track_id)
             if subject.score > best:
                 best = subject.score
         if best > self.peak_score:
@@ -248,7 +250,8 @@ class Lifecycle:
                 changed.setdefault(holding.subject, UPDATED if incident else OPENED)
                 incident = incident or self._begin(rule, holding, at_seconds)
                 incident.start_hit(rule, holding.zone, at_seconds)
-                self._none_stops_before = -math.inf
+                ends = at_seconds + self._longest_gaps[rule] - TIMESTAMP_SLACK_SECONDS
+                self._none_stops_before = min(self._none_stops_before, ends)
             incident.watch(holding.participants, at_seconds)
         return [
             Transition(kind, self._record(self._open[subject])) for subject, kind in changed.items()

@@ -12,8 +12,8 @@ from operator import attrgetter
 
 from detection.rules.base import TIMESTAMP_SLACK_SECONDS
 from detection.rules.subjects import Subject
-from detection.rules.witnesses import Box, is_same_place, overlap_of
-from detection.vision.belongings import UNKNOWN_OBJECT
+from detection.rules.witnesses import Box, cover_of, is_same_place, overlap_of
+from detection.vision.belongings import UNKNOWN_OBJECT, moves_by_itself
 from detection.vision.types import Observation
 
 WITH_OWNER, UNATTENDED, ABANDONED = "with_owner", "unattended", "abandoned"
@@ -21,6 +21,10 @@ RECLAIMED, TAKEN, GONE = "reclaimed", "taken", "gone"
 # What comes to rest in the session's first seconds was there before.
 START_SECONDS = 3.0
 MOST_PLACES = 100
+# A place where something stood from the start, and in plain view has stood nothing for so long, is
+# a place like any other. Shorter gaps are those of detectors, which lose what stands still.
+EMPTY_SECONDS = 60.0
+SAME_PLACE_OVERLAP = 0.4
 
 _BY_TIME_AND_TRACK = attrgetter("at_seconds", "track_id")
 
@@ -88,6 +92,45 @@ class Thing:
         return cls(**{**saved, **boxes, "track_ids": list(saved["track_ids"])})
 
 
+@dataclass(slots=True)
+class Place:
+    """Where a detected thing stood from the start: a detector may find it anew at any time.
+
+    Attributes:
+        shown_at: when something was last seen there; time behind people does not count.
+        hidden_at: since when somebody has been standing before it; None while it is in view.
+    """
+
+    box: Box
+    shown_at: float
+    hidden_at: float | None = None
+
+    def watch(self, at_seconds: float, subjects: Sequence[Subject]) -> bool:
+        """Take in a scene; return whether the place still counts."""
+        is_hidden = False
+        for one in subjects:
+            if moves_by_itself(one.class_name):
+                is_hidden = is_hidden or cover_of(one.box, self.box) > 0
+            elif overlap_of(one.box, self.box) >= SAME_PLACE_OVERLAP:
+                self.shown_at, self.hidden_at = at_seconds, None
+                return True
+        if is_hidden:
+            if self.hidden_at is None:
+                self.hidden_at = at_seconds
+            return True
+        if self.hidden_at is not None:
+            self.shown_at += at_seconds - self.hidden_at
+            self.hidden_at = None
+        return at_seconds - self.shown_at < EMPTY_SECONDS
+
+    def saved(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_saved(cls, saved: dict) -> "Place":
+        return cls(**{**saved, "box": tuple(saved["box"])})
+
+
 class Rest:
     """Tells which detected subjects have come to rest, and since when.
 
@@ -141,9 +184,10 @@ class LeftThings:
     def __init__(self, memory_seconds: float):
         self._memory_seconds = memory_seconds
         self._things: dict[str, Thing] = {}
+        # Keys of things that proved to be another one, which may have open incidents still.
+        self._joined: dict[str, str] = {}
         self._started_at: float | None = None
-        # Where detected things stood from the start: a detector may find them anew at any time.
-        self._original_places: list[Box] = []
+        self._original_places: list[Place] = []
 
     def __len__(self):
         return len(self._things)
@@ -152,7 +196,7 @@ class LeftThings:
         return iter(self._things.values())
 
     def __getitem__(self, key):
-        return self._things[key]
+        return self._things[self._joined.get(key, key)]
 
     @property
     def has_started(self) -> bool:
@@ -162,6 +206,12 @@ class LeftThings:
         """Let the session begin with its first scene."""
         if self._started_at is None:
             self._started_at = at_seconds
+
+    def watch_places(self, at_seconds: float, subjects: Sequence[Subject]) -> None:
+        """Forget the places of the start that have been seen empty for long enough."""
+        if self._original_places:
+            places = self._original_places
+            self._original_places = [one for one in places if one.watch(at_seconds, subjects)]
 
     def take_blobs(self, foreground: Sequence[Observation], at_seconds: float) -> list[Thing]:
         """Take in static foreground; return the things that are new."""
@@ -186,6 +236,7 @@ class LeftThings:
             one.blob, one.had_blob = number, True
             if number not in one.track_ids:
                 one.track_ids.append(number)
+                self._doubt_place(one, first[number].at_seconds)
             if one.track_id is None or one.track_id < 0:
                 one.track_id = number
             if one.subject is None or one.seen_at < at_seconds:
@@ -220,18 +271,44 @@ class LeftThings:
             return
         for track in [one for one in self if one.subject is not None and one.blob is None]:
             for blob in [one for one in self if one.blob is not None and one.subject is None]:
-                if is_same_place(track.box, blob.box) and track.state != ABANDONED:
-                    blob.subject, blob.class_name = track.subject, track.class_name
-                    blob.track_id = track.track_id
-                    blob.track_ids = [*track.track_ids, *blob.track_ids]
-                    del self._things[track.key]
+                if is_same_place(track.box, blob.box) and self._join(track, blob):
                     break
+
+    def _join(self, track, blob):
+        """Let one of two be both, the one that has been abandoned before; say if that is done."""
+        if track.state == blob.state == ABANDONED:
+            return False
+        if track.left_at is not None and blob.state != ABANDONED:
+            kept, other = track, blob
+            track.blob, track.had_blob = blob.blob, True
+            track.track_ids += [known for known in blob.track_ids if known not in track.track_ids]
+        else:
+            kept, other = blob, track
+            blob.subject, blob.class_name = track.subject, track.class_name
+            blob.track_id = track.track_id
+            added = [known for known in blob.track_ids if known not in track.track_ids]
+            blob.track_ids = [*track.track_ids, *added]
+        del self._things[other.key]
+        for key in [key for key, whose in self._joined.items() if whose == other.key]:
+            self._joined[key] = kept.key
+        self._joined[other.key] = kept.key
+        return True
 
     def drop_lost(self, at_seconds: float) -> None:
         """Forget the things that have been out of sight for too long."""
         oldest = at_seconds - self._memory_seconds
         for one in [one for one in self if one.seen_at < oldest]:
             del self._things[one.key]
+            for key in [key for key, whose in self._joined.items() if whose == one.key]:
+                del self._joined[key]
+
+    def _doubt_place(self, one, settled_at):
+        """Let a thing at a place of the start be new where something has settled there since."""
+        start = self._started_at + START_SECONDS + TIMESTAMP_SLACK_SECONDS
+        if one.is_original and one.since > start and settled_at > start:
+            one.is_original = False
+            places = self._original_places
+            self._original_places = [place for place in places if not _stands_at(one, place)]
 
     def _is_free(self, one, at_seconds):
         return one.subject is None and one.seen_at >= at_seconds - self._memory_seconds
@@ -243,7 +320,7 @@ class LeftThings:
 
     def _add(self, key, box, since, at_seconds):
         name, count = key, 1
-        while name in self._things:
+        while name in self._things or name in self._joined:
             count += 1
             name = f"{key}-{count}"
         one = Thing(name, tuple(box), since, at_seconds, at_seconds)
@@ -254,9 +331,9 @@ class LeftThings:
     def _add_detected(self, subject, since, at_seconds):
         one = self._add(f"object:track:{subject.number}", subject.box, since, at_seconds)
         places = self._original_places
-        is_known = any(overlap_of(one.box, place) >= 0.4 for place in places)
+        is_known = any(_stands_at(one, place) for place in places)
         if one.is_original and not is_known and len(places) < MOST_PLACES:
-            places.append(one.box)
+            places.append(Place(one.box, at_seconds))
         one.is_original |= is_known
         return one
 
@@ -264,13 +341,19 @@ class LeftThings:
         """Return everything as JSON values."""
         return {
             "started_at": self._started_at,
-            "original_places": [list(box) for box in self._original_places],
+            "original_places": [place.saved() for place in self._original_places],
             "things": [one.saved() for one in self],
+            "joined": list(map(list, self._joined.items())),
         }
 
     def restore(self, state: dict) -> None:
         """Take over the things of another rule."""
         self._started_at = state["started_at"]
-        self._original_places = [tuple(box) for box in state["original_places"]]
+        self._original_places = [Place.from_saved(saved) for saved in state["original_places"]]
+        self._joined = dict(state["joined"])
         things = [Thing.from_saved(saved) for saved in state["things"]]
         self._things = {one.key: one for one in things}
+
+
+def _stands_at(thing, place):
+    return overlap_of(thing.box, place.box) >= SAME_PLACE_OVERLAP

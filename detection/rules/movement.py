@@ -18,7 +18,7 @@ from detection.rules.base import (
     Parameter,
     Rule,
 )
-from detection.rules.trails import Trails, measure_bodies
+from detection.rules.trails import Trails
 
 RELEASE_SHARE = 0.75
 # Both edges of the box must have gone at least this share of what its centre went, and so must
@@ -67,6 +67,8 @@ class RapidMovement(Rule):
         # Two steps at least, so that one of them can be doubted.
         self._look_back = max(self._window, 2 * timing.sample_seconds)
         self._trails = Trails(self._look_back)
+        # From summed edges to the centre, in frame heights.
+        self._half_shape = np.array([timing.aspect_ratio / 2, 0.5])
         self._runs: dict[str, dict[int, Run]] = {zone: {} for zone in self.zones}
 
     @classmethod
@@ -127,15 +129,15 @@ class RapidMovement(Rule):
         trails, aspect = self._trails, self.timing.aspect_ratio
         now, then = scene.boxes, trails.boxes_at(scene.at_seconds - self._window, rows)
         moved = now - then
-        ways = np.hypot((moved[:, 0] + moved[:, 2]) * (aspect / 2), (moved[:, 1] + moved[:, 3]) / 2)
+        ways = (moved[:, :2] + moved[:, 2:]) * self._half_shape
+        ways = np.hypot(ways[:, 0], ways[:, 1])
         # A body is no shorter than its box is high, and may now look up to twice as long.
         least = self.parameters["release_speed"] * self._window
-        fast = np.flatnonzero(ways >= least / 2 * (now[:, 3] - now[:, 1]))
+        fast = (ways >= least / 2 * (now[:, 3] - now[:, 1])).nonzero()[0]
         if not len(fast):
             return {}
-        lengths = trails.measure_lengths(rows[fast], aspect)
-        is_fast = ways[fast] >= least / 2 * measure_bodies(now[fast], aspect)
-        is_fast &= ways[fast] >= least * lengths * (1 - ROUNDING)
+        present, lengths = trails.measure_lengths(rows[fast], aspect)
+        is_fast = ways[fast] >= np.maximum(least / 2 * present, least * lengths * (1 - ROUNDING))
         found = {}
         for place, length in zip(fast[is_fast].tolist(), lengths[is_fast].tolist(), strict=True):
             row = rows[place : place + 1]

@@ -34,7 +34,7 @@ class Pairs:
         close = np.abs(across[:, None] - across) <= reach * longest
         close &= np.abs(feet[:, None] - feet) <= FEET_SHARE * longest
         close &= each_pair_once(len(boxes))
-        one, other = np.divmod(np.flatnonzero(close), len(boxes))
+        one, other = np.divmod(close.ravel().nonzero()[0], len(boxes))
         lengths = (bodies[one] + bodies[other]) / 2
         distance = np.hypot(across[one] - across[other], along[one] - along[other]) / lengths
         ratio = bodies[one] / bodies[other]

@@ -8,6 +8,7 @@ boxes of the last detection, which is what it says: nothing moved.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,6 +21,7 @@ HEIGHTS_PER_WIDTH = 2.5
 
 # Room for so many subjects at the beginning.
 ROWS_AT_FIRST = 16
+NO_ROWS = np.zeros(0, np.intp)
 
 
 class Moment:
@@ -34,7 +36,7 @@ class Moment:
 
     def __init__(self, at_seconds: float, row_count: int):
         self.at = at_seconds
-        self.boxes = np.full((row_count, 4), np.nan)
+        self.boxes = unknown_boxes(row_count).copy()
         self.filled: set[int] = set()
 
     def is_known(self, row: int) -> bool:
@@ -54,6 +56,8 @@ class Trails:
         self._rows: dict[int, int] = {}
         self._unused_rows: list[int] = []
         self._row_count = 0
+        # Of the latest scene: numbers, their rows, its moment. Mostly the same people go on.
+        self._latest: tuple = ((), NO_ROWS, None)
 
     @property
     def has_anybody(self) -> bool:
@@ -66,18 +70,20 @@ class Trails:
         Returns:
             the rows (N,) of the scene's subjects.
         """
-        rows = self._provide_rows(scene.numbers)
         if scene.is_backfill:
+            rows = self._provide_rows(scene.numbers)
             self._amend(scene.at_seconds, rows, scene.boxes)
             return rows
-        moments, now = self._moments, Moment(scene.at_seconds, self._row_count)
+        moments = self._moments
+        numbers, rows, latest = self._latest
+        if scene.numbers != numbers or not moments or moments[-1] is not latest:
+            rows = self._provide_rows(scene.numbers)
+            self._fill_gaps(rows, scene)
+        now = Moment(scene.at_seconds, self._row_count)
         if len(rows):
             now.boxes[rows] = scene.boxes
-            if moments:
-                was_away = np.isnan(moments[-1].boxes[rows, 0])
-                for place in np.flatnonzero(was_away).tolist():
-                    self._fill_gap(int(rows[place]), scene.boxes[place], scene.at_seconds)
         moments.append(now)
+        self._latest = (scene.numbers, rows, now)
         oldest = scene.at_seconds - self._span
         while len(moments) > 1 and moments[1].at <= oldest:
             del moments[0]
@@ -94,12 +100,12 @@ class Trails:
         while after and moments[after - 1].at >= at_seconds - TIMESTAMP_SLACK_SECONDS:
             after -= 1
         if after == len(moments):
-            return np.full((len(rows), 4), np.nan)
+            return unknown_boxes(len(rows))
         later = moments[after]
         if later.at <= at_seconds + TIMESTAMP_SLACK_SECONDS:
             return later.boxes[rows]
         if after == 0:
-            return np.full((len(rows), 4), np.nan)
+            return unknown_boxes(len(rows))
         earlier = moments[after - 1]
         part = (at_seconds - earlier.at) / (later.at - earlier.at)
         before = earlier.boxes[rows]
@@ -111,20 +117,27 @@ class Trails:
         boxes = np.array([one.boxes[row] for one in seen])
         return np.array([one.at for one in seen]), boxes.reshape(-1, 4)
 
-    def measure_lengths(self, rows: np.ndarray, aspect_ratio: float) -> np.ndarray:
-        """Return how long the bodies of subjects in sight are, (N,): the median of the trail."""
+    def measure_lengths(self, rows, aspect_ratio) -> tuple[np.ndarray, np.ndarray]:
+        """Return how long the bodies of subjects in sight are: now, and the median of the trail.
+
+        Args:
+            rows: (N,) of the subjects.
+        """
         lengths = measure_bodies(np.array([one.boxes[rows] for one in self._moments]), aspect_ratio)
         for place, moment in enumerate(self._moments):
             if moment.filled:
                 lengths[place, [row in moment.filled for row in rows.tolist()]] = np.nan
+        present = lengths[-1].copy()
         lengths.sort(axis=0)  # what is unknown comes last
         counts = np.count_nonzero(lengths == lengths, axis=0)
         people = np.arange(len(rows))
-        return (lengths[(counts - 1) // 2, people] + lengths[counts // 2, people]) / 2
+        middle = (lengths[(counts - 1) // 2, people] + lengths[counts // 2, people]) / 2
+        return present, middle
 
     def forget(self, numbers) -> None:
         """Drop what is known of lost subjects."""
         rows = [self._rows.pop(number) for number in numbers if number in self._rows]
+        self._latest = ((), NO_ROWS, None)
         for moment in self._moments:
             moment.boxes[rows] = np.nan
             moment.filled.difference_update(rows)
@@ -144,6 +157,7 @@ class Trails:
     def restore(self, state: list) -> None:
         """Take over what others remembered."""
         self._moments, self._rows, self._unused_rows, self._row_count = [], {}, [], 0
+        self._latest = ((), NO_ROWS, None)
         for at_seconds, numbers, boxes, filled in state:
             rows = self._provide_rows(numbers)
             moment = Moment(at_seconds, self._row_count)
@@ -167,9 +181,8 @@ class Trails:
         added = max(ROWS_AT_FIRST, self._row_count)
         self._unused_rows += range(self._row_count + added - 1, self._row_count - 1, -1)
         self._row_count += added
-        unknown = np.full((added, 4), np.nan)
         for moment in self._moments:
-            moment.boxes = np.concatenate((moment.boxes, unknown))
+            moment.boxes = np.concatenate((moment.boxes, unknown_boxes(added)))
 
     def _amend(self, at_seconds, rows, boxes):
         place = next((p for p, one in enumerate(self._moments) if one.at >= at_seconds), None)
@@ -180,6 +193,13 @@ class Trails:
         for row, box in zip(rows.tolist(), boxes, strict=True):
             if not moment.is_known(row):
                 moment.boxes[row] = box
+
+    def _fill_gaps(self, rows, scene):
+        if not self._moments or not len(rows):
+            return
+        was_away = np.isnan(self._moments[-1].boxes[rows, 0])
+        for place in was_away.nonzero()[0].tolist():
+            self._fill_gap(int(rows[place]), scene.boxes[place], scene.at_seconds)
 
     def _fill_gap(self, row, box, at_seconds):
         """Let somebody who was out of sight have moved evenly meanwhile."""
@@ -193,6 +213,14 @@ class Trails:
             part = (moment.at - start.at) / (at_seconds - start.at)
             moment.boxes[row] = origin + part * (box - origin)
             moment.filled.add(row)
+
+
+@lru_cache(maxsize=64)
+def unknown_boxes(count: int) -> np.ndarray:
+    """Return (count, 4) of what is not known, not to be written to."""
+    boxes = np.full((count, 4), np.nan)
+    boxes.flags.writeable = False
+    return boxes
 
 
 def measure_bodies(boxes: np.ndarray, aspect_ratio: float) -> np.ndarray:

@@ -57,6 +57,8 @@ class ObjectLeftUnattended(Rule):
     kind = "object_left_unattended"
     category = "object_left_unattended"
     default_severity = "high"
+    default_classes = LEFT_CLASSES
+    also_needs = (PERSON,)
     parameters_by_name = {
         "threshold_seconds": Parameter(
             60.0, "s", 0.0, DAY_SECONDS, "time away from its owner that makes a thing abandoned"
@@ -82,11 +84,12 @@ class ObjectLeftUnattended(Rule):
     def __init__(self, spec, zones, timing):
         super().__init__(spec, zones, timing)
         told = self.parameters
-        self.classes = self.classes or frozenset(LEFT_CLASSES)
         self._map = ZoneMap(zones, set(self.zones))
         self._shortest_stay = timing.shortest_stay(told["threshold_seconds"])
         self._shortest_return = timing.shortest_stay(RETURN_SECONDS)
-        self._witnesses = Witnesses(timing.aspect_ratio)
+        self._witnesses = Witnesses(timing.aspect_ratio, sample_seconds=timing.sample_seconds)
+        # Whoever left at once was last seen a sample before.
+        self._owner_before = max(OWNER_BEFORE_SECONDS, timing.longest_gap(0.0))
         shortest_rest = timing.shortest_stay(told["settle_seconds"])
         self._rest = Rest(timing.aspect_ratio, told["movement_tolerance"], shortest_rest)
         self._things = LeftThings(max(MEMORY_SECONDS, self.longest_gap + 1.0))
@@ -108,6 +111,7 @@ class ObjectLeftUnattended(Rule):
             return []
         at_seconds, things = scene.at_seconds, self._things
         things.start(at_seconds)
+        things.watch_places(at_seconds, scene.subjects)
         fresh = self._take_in(scene)
         is_noted = self._witnesses.note(at_seconds, scene.subjects)
         if not len(things):
@@ -191,7 +195,7 @@ class ObjectLeftUnattended(Rule):
 
     def _find_origin(self, one: Thing, at_seconds: float) -> None:
         """Find out what a new thing is, whose, and whether it is a part of something else."""
-        since = one.since - OWNER_BEFORE_SECONDS
+        since = one.since - self._owner_before
         one.near_at = one.since
         before = self._witnesses.last_sightings(since - MEMORY_SECONDS, at_seconds)
         if one.class_name == UNKNOWN_OBJECT:
@@ -294,7 +298,7 @@ class ObjectLeftUnattended(Rule):
         """Find out who took what is no longer there."""
         if one.state != ABANDONED or one.outcome is not None:
             return
-        since = one.seen_at - OWNER_BEFORE_SECONDS
+        since = one.seen_at - self._owner_before
         nearest = self._witnesses.nearest_person(one.box, since, one.seen_at + OWNER_AFTER_SECONDS)
         if nearest is None or nearest[0] > self.parameters["owner_radius"]:
             one.outcome = GONE

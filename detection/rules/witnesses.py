@@ -12,6 +12,7 @@ from typing import NamedTuple
 from detection.rules.base import TIMESTAMP_SLACK_SECONDS
 from detection.rules.subjects import Subject
 
+# As long as something takes to settle and to be whole, and the time before it came to rest.
 HISTORY_SECONDS = 15.0
 STEP_SECONDS = 0.5
 PERSON = "person"
@@ -31,10 +32,13 @@ class Witnesses:
 
     Args:
         aspect_ratio: frame width / height.
+        sample_seconds: time between two sampled frames.
     """
 
-    def __init__(self, aspect_ratio: float):
+    def __init__(self, aspect_ratio: float, *, sample_seconds: float = 0.0):
         self._aspect_ratio = aspect_ratio
+        # Each step on the way may be noticed a sample late.
+        self._history_seconds = HISTORY_SECONDS + 2 * sample_seconds
         self._times: list[float] = []
         self._frames: list[tuple[Sighting, ...]] = []
 
@@ -49,7 +53,7 @@ class Witnesses:
         self._frames.append(
             tuple(Sighting(one.number, one.class_name, one.track_id, one.box) for one in subjects)
         )
-        stale = bisect_left(self._times, at_seconds - HISTORY_SECONDS)
+        stale = bisect_left(self._times, at_seconds - self._history_seconds)
         if stale:
             del self._times[:stale], self._frames[:stale]
         return True

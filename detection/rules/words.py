@@ -63,7 +63,10 @@ def describe(rule: RuleSpec, zones: Sequence[ZoneSpec] = ()) -> RuleWords:
     said = {name: _quantity(kind, name, value) for name, value in values.items()}
     pattern = SENTENCES.get(rule.kind, "{who} in {where}: " + rule.kind.replace("_", " ") + ".")
     sentence = pattern.format(
-        who=_who(rule), many=_many(rule.classes), where=_where(rule, zones), **said
+        who=_who(rule),
+        many=_many(rule.classes or kind.default_classes),
+        where=_where(rule, zones),
+        **said,
     )
     return RuleWords(
         name=rule.name,

@@ -77,7 +77,7 @@ def apply_config(camera, config, *, actor=None):
             detail={"before": before, "after": after},
         )
     if private != private_polygons(camera):
-        snapshots.blacken(camera, private_polygons(camera))
+        snapshots.blacken(camera, private_polygons(camera), actor=actor)
 
 
 def _replace_zones(camera, zones):

@@ -47,9 +47,19 @@ def _keep(incident, place, by, at):
         class_name=incident.class_name,
         box_xyxy=list(place),
     )
-    audit.record("fixture.added", fixture, actor=by, site=incident.camera.site, at=at)
+    _record("added", fixture, by, at)
 
 
 def _drop(fixture, by, at):
-    audit.record("fixture.removed", fixture, actor=by, site=fixture.camera.site, at=at)
+    _record("removed", fixture, by, at)
     fixture.delete()
+
+
+def _record(act, fixture, by, at):
+    detail = {
+        "incident": fixture.incident_id,
+        "box_xyxy": fixture.box_xyxy,
+        "class_name": fixture.class_name,
+    }
+    site = fixture.camera.site
+    audit.record(f"fixture.{act}", fixture, actor=by, site=site, detail=detail, at=at)

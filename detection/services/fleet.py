@@ -13,8 +13,7 @@ from hitlsite.errors import DomainError
 
 RECENT = timedelta(hours=24)
 MOVING = "moving"
-# Kinds that stay silent where the detector knows no people.
-NEED_PEOPLE = ("object_left_unattended",)
+PERSON = "person"
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,12 @@ class FootageState:
     incident_count: int = 0
     message: str = field(default="")
 
+    @property
+    def frame_size(self):
+        """(width, height) in pixels, None where nobody knows."""
+        size = self.footage.width, self.footage.height
+        return size if all(size) else None
+
 
 def fares(user):
     """Return every camera that ``user`` may know of, by site and name."""
@@ -85,7 +90,7 @@ def _incidents_of(owner, **conditions):
 
 def _fare(camera, latest, may_see):
     rules = [rule for rule in camera.rules.all() if rule.is_enabled]
-    config = _read(camera, cameras.as_document(camera.zones.all(), rules))
+    config = read_document(camera, cameras.as_document(camera.zones.all(), rules))
     snapshot = getattr(camera, "snapshot", None) if may_see else None
     told = tuple(warnings(camera, config, latest))
     return Fare(camera, snapshot, config, latest, camera.incident_count, told)
@@ -93,10 +98,11 @@ def _fare(camera, latest, may_see):
 
 def read_config(camera):
     """Return the camera's zones and enabled rules as a RulesConfig; None if they are unreadable."""
-    return _read(camera, cameras.current_config(camera))
+    return read_document(camera, cameras.current_config(camera))
 
 
-def _read(camera, document):
+def read_document(camera, document):
+    """Return what ``cameras.current_config`` gave as a RulesConfig; None if it is unreadable."""
     from detection.rules.config import parse_config
 
     try:
@@ -166,20 +172,28 @@ def warnings(camera, config, latest):
 
 def _of_motion(rules):
     """Yield which rules wait in vain where nothing but motion is told."""
-    blind = [rule.name for rule in rules if rule.kind in NEED_PEOPLE]
+    blind = [rule.name for rule in rules if _needs_people(rule)]
     if blind:
         need = "needs" if len(blind) == 1 else "need"
         yield f"{_named(blind)} {need} a detector that knows people; motion does not."
     waiting = [
         rule
         for rule in rules
-        if rule.kind not in NEED_PEOPLE and rule.classes and MOVING not in rule.classes
+        if not _needs_people(rule) and rule.classes and MOVING not in rule.classes
     ]
     if waiting:
         wait = "waits" if len(waiting) == 1 else "wait"
         classes = " or ".join(dict.fromkeys(name for rule in waiting for name in rule.classes))
         names = _named([rule.name for rule in waiting])
         yield f"{names} {wait} for {classes}, and motion detection never says that."
+
+
+def _needs_people(rule):
+    """Say whether a rule means people though it does not name them."""
+    from detection.rules.base import RULE_KINDS
+
+    kind = RULE_KINDS[rule.kind]
+    return PERSON in kind.also_needs or (not rule.classes and PERSON in kind.default_classes)
 
 
 def _named(names):

@@ -45,16 +45,11 @@ def register_watch(
         frame_size: (width, height) that their pixels are of; by default the video's own.
         tell: called with each sentence about what such files were converted to.
     """
-    if config_path and (zones_path or rules_path):
-        message = "--config stands for zones and rules both; leave out --zones and --rules."
-        raise DomainError("config_twice", message)
-    if fps is not None and not 0.2 <= fps <= 60:
-        raise DomainError("fps_invalid", f"--fps must lie between 0.2 and 60, not {fps:g}.")
+    _refuse_two_configs(config_path, zones_path, rules_path)
+    settled = _settled(fps, detector, tracker)
     values = _probe(location)
     known_classes = inference.class_names(detector or settings.DETECTOR)
     read = _config_reader(config_path, zones_path, rules_path, known_classes)
-    given = {"sampling_fps": fps, "detector": detector, "tracker": tracker}
-    settled = {key: value for key, value in given.items() if value is not None}
     with transaction.atomic():
         site = cameras.find_site(site_name)
         camera = cameras.get_or_create_camera(site, camera_name, **settled)
@@ -65,6 +60,20 @@ def register_watch(
     for note in notes if tell else ():
         tell(note)
     return footage
+
+
+def _refuse_two_configs(config_path, zones_path, rules_path):
+    if config_path and (zones_path or rules_path):
+        message = "--config stands for zones and rules both; leave out --zones and --rules."
+        raise DomainError("config_twice", message)
+
+
+def _settled(fps, detector, tracker):
+    """Return the columns of the camera that are given."""
+    if fps is not None and not 0.2 <= fps <= 60:
+        raise DomainError("fps_invalid", f"--fps must lie between 0.2 and 60, not {fps:g}.")
+    given = {"sampling_fps": fps, "detector": detector, "tracker": tracker}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _config_reader(config_path, zones_path, rules_path, known_classes):

@@ -15,12 +15,14 @@ class Preview:
     Attributes:
         result: the ImportResult of ``rule_imports``.
         document: the zones and rules that would be saved, as text.
+        version: that of the camera's zones and rules that all of this is held against.
         changes: sentences about zones and rules that come, change and go.
         warnings: what would keep the camera from being of use.
     """
 
     result: object
     document: str
+    version: str
     changes: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -45,11 +47,12 @@ def preview(camera, **texts):
     from detection.rules.config import dump_config
 
     result = rule_imports.plan_import(camera, **texts)
-    before = fleet.read_config(camera)
+    before = fleet.read_document(camera, result.before)
     latest = next(iter(fleet.recent_footage(camera, limit=1)), None)
     return Preview(
         result,
         rule_drafts.as_yaml(dump_config(result.config)),
+        rule_drafts.version_of_document(result.before),
         tuple(changes(before, result.config)),
         tuple(fleet.warnings(camera, result.config, latest)),
     )

@@ -115,12 +115,16 @@ def store_still(incident, kind, still):
         at_seconds=still.at_seconds,
         width=still.width,
         height=still.height,
-        observations=[_as_json(seen) for seen in still.observations],
+        observations=of_incident(incident, [_as_json(seen) for seen in still.observations]),
     )
 
 
 def store_clip(incident, clip, observations):
-    """Store a finished clip (a ClipFile) as evidence; ``observations`` are the tracks in view."""
+    """Store a finished clip (a ClipFile) as evidence.
+
+    Args:
+        observations: what was in view, see ``TrackRows.between``.
+    """
     site_id = incident.camera.site_id
     stored = storage.store_file(site_id, "clips", clip.path, sha256=clip.sha256)
     _store_evidence(
@@ -131,8 +135,32 @@ def store_clip(incident, clip, observations):
         end_seconds=clip.end_seconds,
         width=clip.width,
         height=clip.height,
-        observations=observations,
+        observations=of_incident(incident, observations),
     )
+
+
+def of_incident(incident, seen):
+    """Return what evidence tells: all tracks, and of what rests the incident's own, once.
+
+    Static foreground (negative ids) has no name; the incident knows what it is. Where a track of
+    the incident shows the same thing, the track tells it.
+    """
+    from detection.rules.witnesses import is_same_place
+
+    own = set(incident.track_ids)
+    shown = {}
+    for one in seen:
+        if one["track_id"] > 0 and one["track_id"] in own:
+            shown.setdefault(one["at_seconds"], []).append(one["box_xyxy"])
+    told = []
+    for one in seen:
+        if one["track_id"] > 0:
+            told.append(one)
+        elif one["track_id"] in own:
+            boxes = shown.get(one["at_seconds"], ())
+            if not any(is_same_place(box, one["box_xyxy"]) for box in boxes):
+                told.append({**one, "class_name": incident.class_name})
+    return told
 
 
 def _store_evidence(stored, **columns):

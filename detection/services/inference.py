@@ -1,6 +1,7 @@
 """The detectors of this process: chosen once per camera shape, kept, and entered in the ledger."""
 
 import logging
+import math
 import threading
 from collections import OrderedDict
 
@@ -91,9 +92,12 @@ def limb_motion(footage, frame_size):
 
     Without usable pose weights the session runs without, and the log says so.
     """
-    from detection.vision.poses import LimbMotion
+    from detection.vision.poses import LONGEST_STROKE_SECONDS, LimbMotion
 
     if not footage.configuration.get("estimates_poses"):
+        return None
+    if footage.configuration.get("sampling_fps", math.inf) * LONGEST_STROKE_SECONDS < 1:
+        logger.warning("%s is sampled too rarely for poses to tell anything.", footage)
         return None
     estimator = pose_estimator()
     if estimator is None:
@@ -117,6 +121,9 @@ def pose_estimator():
                 _estimators[path] = load_estimator(path, cache_dir=settings.CACHE_DIR)
             except DomainError as error:
                 logger.warning("No poses are estimated: %s", error.message)
+                return None
+            except Exception:  # exporters and runtimes raise whatever they please
+                logger.warning("No poses are estimated: %s failed.", path.name, exc_info=True)
                 return None
         return _estimators[path]
 
@@ -163,10 +170,17 @@ def spec_of(wanted):
 
 
 def _classes_of(rules):
-    """Return the classes that any rule looks at; none means every class."""
-    if not all(rule.get("classes") for rule in rules):
-        return ()
-    return tuple(sorted({name for rule in rules for name in rule["classes"]}))
+    """Return the classes that any rule looks at or needs; none means every class."""
+    from detection.rules.base import RULE_KINDS
+
+    needed = set()
+    for rule in rules:
+        kind = RULE_KINDS[rule["kind"]]
+        named = rule.get("classes") or kind.default_classes
+        if not named:
+            return ()
+        needed |= {*named, *kind.also_needs}
+    return tuple(sorted(needed))
 
 
 def _frames_of(footage):

@@ -289,7 +289,9 @@ class Ingestion:
             # Completed without it when the footage failed; people may have redacted it since.
             clip.path.unlink(missing_ok=True)
             return
-        seen = self.session.rows.between(clip.start_seconds, clip.end_seconds)
+        seen = self.session.rows.between(
+            clip.start_seconds, clip.end_seconds, at_rest=incident.track_ids
+        )
         incidents.store_clip(incident, clip, seen)
         if not incident.is_open:
             incidents.mark_complete(incident)

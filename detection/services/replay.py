@@ -71,7 +71,7 @@ def newest_at(camera):
     )
 
 
-def replay(camera, config, *, since=None, until=None, footage=None, progress=None):
+def replay(camera, config, *, since=None, until=None, footage=None, progress=None, most_rows=None):
     """Return the incidents that rules find in the camera's track logs, in the order of time.
 
     Args:
@@ -82,16 +82,19 @@ def replay(camera, config, *, since=None, until=None, footage=None, progress=Non
             that is seen from there on.
         footage: only this session.
         progress: called with (logs done, logs in all).
+        most_rows: refuse to read more sightings than these, those before the window included.
 
     Raises:
-        DomainError: nothing_to_replay, track_log_unreadable, or what is wrong with the rules.
+        DomainError: nothing_to_replay, replay_too_long, track_log_unreadable, or what is wrong
+            with the rules.
         NotFound: the footage is another camera's.
     """
-    (found,), *_ = _replay_all(camera, [config], since, until, footage, progress)
+    plans = replay_plans.plan(camera, [config], since, until, footage, most_rows=most_rows)
+    (found,), _ = _replay_all(plans, camera, [config], since, until, progress)
     return found
 
 
-def compare(camera, config, *, since=None, until=None, footage=None, progress=None):
+def compare(camera, config, *, since=None, until=None, footage=None, progress=None, most_rows=None):
     """Return the Difference that a RulesConfig makes against the camera's saved rules.
 
     The logs are read once for both; arguments and errors are those of ``replay``.
@@ -99,9 +102,9 @@ def compare(camera, config, *, since=None, until=None, footage=None, progress=No
     from detection.rules.config import parse_config
 
     saved = parse_config(cameras.current_config(camera), file_name=str(camera), is_stored=True)
-    (before, after), row_count, footage_count = _replay_all(
-        camera, [saved, config], since, until, footage, progress
-    )
+    configs = [saved, config]
+    plans = replay_plans.plan(camera, configs, since, until, footage, most_rows=most_rows)
+    (before, after), row_count = _replay_all(plans, camera, configs, since, until, progress)
     kept = match(before, after)
     gone, come = {id(old) for old, _ in kept}, {id(new) for _, new in kept}
     return Difference(
@@ -113,7 +116,7 @@ def compare(camera, config, *, since=None, until=None, footage=None, progress=No
         disappeared=tuple(one for one in before if id(one) not in gone),
         kept=tuple(kept),
         row_count=row_count,
-        footage_count=footage_count,
+        footage_count=len(plans),
     )
 
 
@@ -139,9 +142,8 @@ def _incident_as_json(one):
     return told
 
 
-def _replay_all(camera, configs, since, until, footage, progress):
-    """Return (incidents by configuration, rows read, sessions replayed)."""
-    plans = replay_plans.plan(camera, configs, since, until, footage)
+def _replay_all(plans, camera, configs, since, until, progress):
+    """Return (incidents by configuration, rows read)."""
     done, total = 0, sum(len(logs) for _, logs in plans)
     found, row_count = [[] for _ in configs], 0
     fixtures = cameras.fixture_boxes(camera)
@@ -163,7 +165,7 @@ def _replay_all(camera, configs, since, until, footage, progress):
         progress(total, total)
     for incidents in found:
         incidents.sort(key=lambda one: (one.opened_at, one.footage_id, one.key))
-    return found, row_count, len(plans)
+    return found, row_count
 
 
 def _feed(runs, log, columns):

@@ -7,7 +7,8 @@ from django.db.models import OuterRef, Subquery
 from detection.models import Footage, TrackLog
 from hitlsite.errors import DomainError, NotFound
 
-# A replay of a window begins so long before it, or as long as the rules' longest time is...
+# A replay of a window begins so long before it, or as long as something takes to become an
+# incident by the rules...
 MARGIN_SECONDS = 900.0
 # ...or at an earlier log of at most so many rows away: at the session's start, or where nobody was.
 CHEAP_ROWS = 50_000
@@ -66,11 +67,14 @@ def sessions_with_logs(camera):
     return rows.select_related("camera__site").order_by("starts_at", "pk")
 
 
-def plan(camera, configs, since, until, footage):
+def plan(camera, configs, since, until, footage, *, most_rows=None):
     """Return the sessions to replay, oldest first, each with its logs in order.
 
+    Args:
+        most_rows: how many sightings all of these logs may hold; None is no limit.
+
     Raises:
-        DomainError: nothing_to_replay.
+        DomainError: nothing_to_replay, replay_too_long.
     """
     rows = sessions_with_logs(camera)
     if footage is not None:
@@ -78,7 +82,7 @@ def plan(camera, configs, since, until, footage):
         if not Footage.objects.filter(camera=camera, pk=wanted).exists():
             raise NotFound(f"Camera {camera} has no footage {wanted}.", code="footage_unknown")
         rows = rows.filter(pk=wanted)
-    margin = max([MARGIN_SECONDS, *map(_longest_seconds, configs)])
+    margin = max([MARGIN_SECONDS, *map(_longest_wait, configs)])
     plans = []
     for row in rows:
         window = Window(row, since, until)
@@ -90,7 +94,19 @@ def plan(camera, configs, since, until, footage):
     if not plans:
         when = " in that time" if since or until else ""
         raise DomainError("nothing_to_replay", f"Camera {camera} has no track logs{when}.")
+    _require_bounded(plans, most_rows)
     return plans
+
+
+def _require_bounded(plans, most_rows):
+    count = sum(log.row_count for _, logs in plans for log in logs)
+    if most_rows is not None and count > most_rows:
+        raise DomainError(
+            "replay_too_long",
+            f"That film, and what the rules need of the time before it, has {count:,} sightings; a "
+            f"page replays {most_rows:,} at most. Choose less film, or run manage.py replay, which "
+            "takes any amount.",
+        )
 
 
 def logs_of(row):
@@ -123,8 +139,13 @@ def _logs_of_window(logs, window, margin):
     return logs
 
 
-def _longest_seconds(config):
-    """Return the longest time that a rule of a configuration knows."""
+def _longest_wait(config):
+    """Return the longest time in which something becomes an incident by these rules.
+
+    Cool-downs do not count. One of a day would have every look at the last hour begin a day
+    before; so a cool-down that is longer than the margin may have begun before it, and what it
+    would have silenced is told.
+    """
     from detection.rules.base import RULE_KINDS
 
     return max(
@@ -132,7 +153,7 @@ def _longest_seconds(config):
             rule.parameters.get(name) or 0.0
             for rule in config.rules
             for name, parameter in RULE_KINDS[rule.kind].parameters_by_name.items()
-            if parameter.unit == "s"
+            if parameter.unit == "s" and name != "cooldown_seconds"
         ),
         default=0.0,
     )

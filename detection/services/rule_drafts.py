@@ -24,6 +24,7 @@ WINDOWS = {
     "week": ("the last 7 days of film", timedelta(days=7)),
 }
 MOST_SIGHTINGS = 1_000_000  # what a page replays while somebody waits: about a minute
+DRAFT = "The draft"
 MOVING = "moving"
 SWITCH = "0 or 1"
 _WORDS = {"min": "minimum", "max": "maximum", "cooldown": "cool-down", "settle": "settling"}
@@ -59,15 +60,35 @@ def as_yaml(document):
 
 
 def version_of(camera):
-    """Return what the camera's zones and rules hash to now."""
-    return hashlib.sha256(audit.canonical_json(cameras.current_config(camera)).encode()).hexdigest()
+    """Return the version of the zones and rules that a camera has now."""
+    return version_of_document(cameras.current_config(camera))
 
 
-def read_draft(text):
-    """Return the RulesConfig of a YAML or JSON text; DomainError names the key at fault."""
+def version_of_document(document):
+    """Return the version of zones and rules as ``cameras.current_config`` gave them.
+
+    Who shows a document names this version of it: the camera may have another one by then.
+    """
+    return hashlib.sha256(audit.canonical_json(document).encode()).hexdigest()
+
+
+def read_draft(text, *, name=DRAFT):
+    """Return the RulesConfig of a YAML or JSON text.
+
+    A text without anything in it is no draft: to have no zones and no rules is a thing to say.
+
+    Args:
+        name: what to call it in a refusal.
+
+    Raises:
+        DomainError: config_invalid, naming the key at fault.
+    """
     from detection.rules.config import parse_config
 
-    return parse_config(text if text.strip() else {}, file_name="Not possible")
+    if not text.strip():
+        message = f"{name} is empty. To have no zones and no rules, write {{}}."
+        raise DomainError("config_invalid", message, fields={"file": "is empty"})
+    return parse_config(text, file_name=name)
 
 
 def as_document(text):
@@ -82,17 +103,18 @@ def as_document(text):
 
 
 @transaction.atomic
-def save_draft(camera, text, *, version, by):
+def save_draft(camera, text, *, version, by, name=DRAFT):
     """Make the camera's zones and rules those of a draft, and return their version.
 
     Args:
         version: that of the zones and rules which the draft was made from.
+        name: see ``read_draft``.
 
     Raises:
         DomainError: config_invalid.
         Conflict: rules_overtaken, somebody saved others in between.
     """
-    config = read_draft(text)
+    config = read_draft(text, name=name)
     camera = Camera.objects.select_for_update().select_related("site").get(pk=camera.pk)
     if version != version_of(camera):
         raise Conflict(_overtaken_by(camera), code="rules_overtaken")
@@ -126,47 +148,37 @@ def compare(camera, config, *, window="hour", footage=None):
     since = until = None
     if footage is None and (until := replay.newest_at(camera)):
         since = until - WINDOWS[window][1]
-    _require_bounded(_logs(camera, since, until, footage))
-    return replay.compare(camera, config, since=since, until=until, footage=footage)
-
-
-def _require_bounded(logs):
-    count = sum(row_count for _, _, row_count in logs)
-    if count > MOST_SIGHTINGS:
-        raise DomainError(
-            "replay_too_long",
-            f"There are {count:,} sightings in that film, and a page replays {MOST_SIGHTINGS:,} at "
-            "most. Choose less film, or run manage.py replay, which takes any amount.",
-        )
+    return replay.compare(
+        camera, config, since=since, until=until, footage=footage, most_rows=MOST_SIGHTINGS
+    )
 
 
 def film_spans(camera, *, since=None, until=None, footage=None):
     """Return when there is film to replay, oldest first, what adjoins as one Span."""
     spans = [
         Span(max(start, since or start), min(end, until or end))
-        for start, end, _ in _logs(camera, since, until, footage)
+        for start, end in _logs(camera, since, until, footage)
     ]
     return _joined(sorted(spans, key=lambda span: span.start))
 
 
 def _logs(camera, since, until, footage):
-    """Return (start, end, rows) of the track logs that overlap a window or belong to a footage."""
+    """Return (start, end) of the track logs that overlap a window or belong to a footage."""
     rows = TrackLog.objects.filter(footage__camera=camera)
     if footage is not None:
         rows = rows.filter(footage=footage)
     found = []
-    for starts_at, start_seconds, end_seconds, checkpoint_seconds, count in rows.values_list(
+    for starts_at, start_seconds, end_seconds, checkpoint_seconds in rows.values_list(
         "footage__starts_at",
         "segment__start_seconds",
         "segment__end_seconds",
         "segment__checkpoint_seconds",
-        "row_count",
     ):
         end_seconds = end_seconds or checkpoint_seconds or start_seconds
         start = starts_at + timedelta(seconds=start_seconds)
         end = starts_at + timedelta(seconds=end_seconds)
         if (since is None or end >= since) and (until is None or start <= until):
-            found.append((start, end, count))
+            found.append((start, end))
     return found
 
 

@@ -16,6 +16,7 @@ class ImportResult:
 
     Attributes:
         config: the camera's zones and rules afterwards, a RulesConfig.
+        before: those that it started from, as ``cameras.current_config`` gave them.
         notes: what was recognised, converted, and left out.
         zones_dialect, rules_dialect: how each text was recognised; None where it was not given.
         frame_size: (width, height) that pixels were taken to be of; None when nobody knew.
@@ -23,6 +24,7 @@ class ImportResult:
     """
 
     config: object
+    before: dict
     notes: tuple[str, ...]
     zones_dialect: str | None
     rules_dialect: str | None
@@ -50,20 +52,17 @@ def plan_import(
     *,
     zones_text=None,
     rules_text=None,
-    zones_file="zones",
-    rules_file="rules",
     frame_size=None,
-    body_height_share=None,
-    fps=None,
-    known_classes=None,
+    zones_file="zones",
+    **reading,
 ):
     """Return what an import would bring to a camera; ``camera`` may be None, a new one.
 
     Args:
         zones_text, rules_text: YAML or JSON in any dialect that ``read_dialects`` knows.
-        zones_file, rules_file: how to name them in a refusal.
         frame_size: (width, height); by default that of the camera's latest footage.
-        body_height_share, fps: see ``read_dialects``, which has the defaults.
+        zones_file: how to name the zones in a refusal.
+        reading: what else ``read_dialects`` takes; None stands for its default.
 
     Raises:
         DomainError: config_invalid, names file and key; rules_need_zones, when the camera keeps
@@ -72,23 +71,25 @@ def plan_import(
     from detection.rules.dialects import read_dialects
 
     frame_size = frame_size or (latest_frame_size(camera) if camera else None)
-    given = {"body_height_share": body_height_share, "fps": fps}
     current = cameras.current_config(camera) if camera else {"zones": [], "rules": []}
     imported = read_dialects(
         zones_text,
         rules_text,
         zones_file=zones_file,
-        rules_file=rules_file,
         frame_size=frame_size,
         known_zones=_known_zones(current),
-        known_classes=known_classes,
-        **{name: value for name, value in given.items() if value is not None},
+        **{name: value for name, value in reading.items() if value is not None},
     )
-    config = imported.config
-    if imported.rules_dialect is None:
-        config = _keep_rules(current, config, zones_file)
+    keeps_rules = imported.rules_dialect is None
     return ImportResult(
-        config, imported.notes, imported.zones_dialect, imported.rules_dialect, frame_size
+        config=_keep_rules(current, imported.config, zones_file)
+        if keeps_rules
+        else imported.config,
+        before=current,
+        notes=imported.notes,
+        zones_dialect=imported.zones_dialect,
+        rules_dialect=imported.rules_dialect,
+        frame_size=frame_size,
     )
 
 
@@ -148,19 +149,37 @@ def _known_zones(current):
     """Return the zones of a camera's current configuration as ZoneSpecs."""
     from detection.rules.config import parse_config
 
-    return parse_config({"zones": current["zones"]}, file_name="the camera").zones
+    stored = {"zones": current["zones"]}
+    return parse_config(stored, file_name="the camera", is_stored=True).zones
 
 
 def _keep_rules(current, config, zones_file):
-    """Return the new zones with the camera's rules, or refuse zones that a rule needs."""
+    """Return the new zones with the camera's rules, or refuse zones that a rule needs.
+
+    Rules that are at odds with each other were so before: that is no fault of the zones.
+    """
     from detection.rules.config import dump_config, parse_config
 
     kept = {"zones": dump_config(config)["zones"], "rules": current["rules"]}
     try:
-        return parse_config(kept, file_name=zones_file)
+        merged = parse_config(kept, file_name=zones_file, is_stored=True)
     except DomainError as error:
         key, problem = next(iter(error.fields.items()))
         position = int(key.partition("[")[2].partition("]")[0])
-        rule = current["rules"][position]["name"]
-        message = f'{zones_file}: the camera keeps its rule "{rule}", which {problem}'
-        raise DomainError("rules_need_zones", message, fields={"zones": problem}) from None
+        raise _needed(zones_file, current["rules"][position]["name"], problem) from None
+    turned = _private_names(kept["zones"]) - _private_names(current["zones"])
+    for rule in merged.rules:
+        for name in rule.zones:
+            if name in turned:
+                problem = f'names "{name}", a private zone: nothing that happens there is looked at'
+                raise _needed(zones_file, rule.name, problem)
+    return merged
+
+
+def _private_names(zones):
+    return {zone["name"] for zone in zones if zone["kind"] == "private"}
+
+
+def _needed(zones_file, rule, problem):
+    message = f'{zones_file}: the camera keeps its rule "{rule}", which {problem}'
+    return DomainError("rules_need_zones", message, fields={"zones": problem})

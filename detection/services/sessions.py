@@ -42,46 +42,20 @@ class CameraSession:
     """
 
     def __init__(self, footage, detector):
-        from detection.rules.config import parse_config
-        from detection.vision.motion import MotionGate
-        from detection.vision.pipeline import TrackingPipeline
-        from detection.vision.recording import EvidenceRecorder
-        from detection.vision.snapshots import SnapshotKeeper
-        from detection.vision.stills import StillKeeper
-        from detection.vision.tracking import make_tracker
         from detection.vision.video import Sampler
 
-        told = footage.configuration
-        config = parse_config(
-            {"zones": told["zones"], "rules": told["rules"]},
-            file_name=str(footage),
-            is_stored=True,
-        )
+        config = _stored_config(footage)
         self.footage = footage
         self._held = ExitStack()
         self.source = self._held.enter_context(sources.opened(footage))
-        fps = told["sampling_fps"]
+        fps = footage.configuration["sampling_fps"]
         if self.source.average_fps:
             fps = min(fps, self.source.average_fps)
-        self._private = [zone.polygon for zone in config.zones if zone.kind == "private"]
         size = (self.source.width, self.source.height)
-        tracker = make_tracker(
-            told["tracker"], sampling_fps=fps, lost_seconds=told["lost_seconds"], frame_size=size
-        )
-        gate = MotionGate() if detector.backend != "motion" else None
-        self.pipeline = TrackingPipeline(
-            detector,
-            tracker,
-            gate,
-            limbs=inference.limb_motion(footage, size),
-            statics=_statics_beside(detector),
-        )
+        self._private = [zone.polygon for zone in config.zones if zone.kind == "private"]
+        self.pipeline = _make_pipeline(footage, detector, fps, size)
         self.engine = make_engine(footage, config, fps, size)
-        self.recorder = EvidenceRecorder(
-            settings.SCRATCH_DIR, width=size[0], height=size[1], private_polygons=self._private
-        )
-        self.stills = StillKeeper(private_polygons=self._private)
-        self.snapshots = SnapshotKeeper(around_seconds=told["lost_seconds"] + 1.0)
+        self.recorder, self.stills, self.snapshots = _make_keepers(footage, size, self._private)
         self.sampler, self._ahead = Sampler(fps), Sampler(fps)
         self.rows = TrackRows(sampling_fps=fps, frame_size=size)
         self.frames_decoded = self.frames_sampled = 0
@@ -219,6 +193,47 @@ class CameraSession:
                 self.recorder.open(incident.key, incident.opened_at_seconds)
             elif transition.kind == "closed":
                 self.recorder.close(incident.key, incident.closed_at_seconds)
+
+
+def _stored_config(footage):
+    """Return the zones and rules that a footage was registered with."""
+    from detection.rules.config import parse_config
+
+    stored = {name: footage.configuration[name] for name in ("zones", "rules")}
+    return parse_config(stored, file_name=str(footage), is_stored=True)
+
+
+def _make_pipeline(footage, detector, fps, size):
+    """Return what turns frames into tracks, as the footage's configuration says."""
+    from detection.vision.motion import MotionGate
+    from detection.vision.pipeline import TrackingPipeline
+    from detection.vision.tracking import make_tracker
+
+    told = footage.configuration
+    tracker = make_tracker(
+        told["tracker"], sampling_fps=fps, lost_seconds=told["lost_seconds"], frame_size=size
+    )
+    return TrackingPipeline(
+        detector,
+        tracker,
+        MotionGate() if detector.backend != "motion" else None,
+        limbs=inference.limb_motion(footage, size),
+        statics=_statics_beside(detector),
+    )
+
+
+def _make_keepers(footage, size, private_polygons):
+    """Return what keeps pictures: of incidents as clips and as stills, and of the camera."""
+    from detection.vision.recording import EvidenceRecorder
+    from detection.vision.snapshots import SnapshotKeeper
+    from detection.vision.stills import StillKeeper
+
+    recorder = EvidenceRecorder(
+        settings.SCRATCH_DIR, width=size[0], height=size[1], private_polygons=private_polygons
+    )
+    stills = StillKeeper(private_polygons=private_polygons)
+    around_seconds = footage.configuration["lost_seconds"] + 1.0
+    return recorder, stills, SnapshotKeeper(around_seconds=around_seconds)
 
 
 def _statics_beside(detector):

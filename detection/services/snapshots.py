@@ -13,7 +13,7 @@ from django.db import transaction
 
 from detection.models import Camera, Snapshot
 from detection.services import cameras
-from hitlsite import storage
+from hitlsite import audit, storage
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +30,26 @@ def may_see(user):
 
 def find(user, camera):
     """Return the picture of a camera that ``user`` may know of, None where there is none to see."""
-    found = Snapshot.objects.visible_to(user).filter(camera=camera).first()
-    if found is None or not may_see(user) or not default_storage.exists(found.path):
+    if not may_see(user):
         return None
-    return found
+    return Snapshot.objects.visible_to(user).filter(camera=camera).first()
+
+
+def read(user, camera):
+    """Return (picture, its JPEG) of a camera to ``user``, None where there is none to see.
+
+    Ingestion may replace the picture, and delete the file before, between two looks.
+    """
+    for _ in range(2):
+        found = find(user, camera)
+        if found is None:
+            return None
+        try:
+            with default_storage.open(found.path, "rb") as stored:
+                return found, stored.read()
+        except FileNotFoundError:
+            logger.info("The picture %s is gone.", found.path)
+    return None
 
 
 def take(session, footage):
@@ -53,9 +69,11 @@ def take(session, footage):
 
 def _is_better(candidate, footage):
     before = Snapshot.objects.filter(camera=footage.camera_id).first()
-    if before is None or not candidate.people:
+    if before is None:
         return True
-    return _taken_at(candidate, footage) - before.taken_at > LASTING
+    newer_by = _taken_at(candidate, footage) - before.taken_at
+    # Recordings come late and in any order: what the camera showed before stays in the past.
+    return newer_by > LASTING if candidate.people else newer_by >= timedelta(0)
 
 
 def _taken_at(candidate, footage):
@@ -96,10 +114,13 @@ def _delete_unused(path):
             storage.delete(path)
 
 
-def blacken(camera, polygons):
+def blacken(camera, polygons, *, actor=None):
     """Blacken private zones in the picture that there is; where that fails, there is none.
 
     Call it in the transaction that makes the zones.
+
+    Args:
+        actor: who made them.
     """
     before = Snapshot.objects.filter(camera=camera).first()
     if before is None or not polygons:
@@ -109,8 +130,19 @@ def blacken(camera, polygons):
             _replace(camera, _blackened(before, polygons))
     except Exception as error:  # what cannot be made private must not be shown
         logger.warning("The picture of %s is dropped: %s", camera, error, exc_info=True)
-        before.delete()
-        transaction.on_commit(lambda: _delete_unused(before.path))
+        _drop(before, actor)
+
+
+def _drop(snapshot, actor):
+    detail = {
+        "camera": snapshot.camera_id,
+        "sha256": snapshot.sha256,
+        "reason": "private zones could not be blackened in it",
+    }
+    site = snapshot.camera.site
+    audit.record("snapshot.dropped", snapshot, actor=actor, site=site, detail=detail)
+    snapshot.delete()
+    transaction.on_commit(lambda: _delete_unused(snapshot.path))
 
 
 def _blackened(snapshot, polygons):

@@ -1,15 +1,16 @@
 """Stored track logs read back: as columns, and as the very frames that the rules were given."""
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from detection.services.tracklogs import FLAGS, FLOATS, unpack_times
+from detection.services.tracklogs import FLAGS, FLOATS, LAST_TOLD, unpack_times
 from hitlsite import storage
 from hitlsite.errors import DomainError
 
 EDGES = ("x1", "y1", "x2", "y2")
+_OF_LOG = {"empty_at_seconds", "sampling_fps", "frame_size", "last_seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class LogColumns:
         boxes: (N, 4) normalised xyxy.
         limb_speed: NaN where none is known.
         is_static: of what has come to rest, see ``TrackedFrame.foreground``.
-        empty_at_seconds: times of the sampled frames without any row; None where not stored.
+        empty_at_seconds: times of the sampled frames without anything; None where not stored.
         sampling_fps, frame_size, last_seconds: of the session; None where not stored.
     """
 
@@ -53,12 +54,12 @@ def read(path):
     with _opened(path) as stored:
         told = stored.schema_arrow.metadata or {}
         names = set(stored.schema_arrow.names)
-        wanted = [*FLOATS, "track_id", "class_name", *FLAGS]
+        wanted = [*FLOATS, "track_id", "class_name", *FLAGS, LAST_TOLD]
         table = stored.read([name for name in wanted if name in names], use_threads=False)
     column = {name: table[name].to_numpy() for name in table.column_names}
     at_seconds = column["at_seconds"].astype(np.float64)
     empty = told.get(b"empty_at_seconds")
-    return LogColumns(
+    columns = LogColumns(
         at_seconds=at_seconds,
         known_at_seconds=column.get("known_at_seconds", at_seconds),
         track_id=column["track_id"],
@@ -70,6 +71,26 @@ def read(path):
         empty_at_seconds=None if empty is None else unpack_times(empty),
         **_told_of_session(told),
     )
+    return _unrolled(columns, column[LAST_TOLD]) if LAST_TOLD in column else columns
+
+
+def _unrolled(columns, last_told):
+    """Return the columns with a row for each frame where one stands for several."""
+    known = columns.known_at_seconds
+    times = np.union1d(known, columns.empty_at_seconds)
+    first, last = (np.searchsorted(times, bounds, "right") for bounds in (known, last_told))
+    counts = last - first
+    # The positions first, first + 1, ... last - 1 of every row, one row after another.
+    places = np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
+    rows = np.concatenate((np.arange(len(known)), np.repeat(np.arange(len(known)), counts)))
+    told_at = np.concatenate((known, times[places]))
+    seen_at = np.concatenate((columns.at_seconds, times[places]))
+    order = np.argsort(told_at, kind="stable")
+    of_rows = [one.name for one in fields(LogColumns) if one.name not in _OF_LOG]
+    values = {name: getattr(columns, name)[rows[order]] for name in of_rows}
+    values |= {"known_at_seconds": told_at[order], "at_seconds": seen_at[order]}
+    empty = np.setdiff1d(columns.empty_at_seconds, told_at)
+    return replace(columns, **values, empty_at_seconds=empty)
 
 
 def read_last_seconds(path):
@@ -139,7 +160,9 @@ class LogFrames:
         by_track = np.lexsort((columns.track_id[shown], columns.known_at_seconds[shown]))
         self._shown = shown[by_track]
         self._late = np.flatnonzero(~columns.is_static & is_late)
-        self._static = np.flatnonzero(columns.is_static)
+        static = np.flatnonzero(columns.is_static)
+        told = (columns.track_id, columns.at_seconds, columns.known_at_seconds)
+        self._static = static[np.lexsort([column[static] for column in told])]
         self.boxes = columns.boxes[self._shown]
 
     def __iter__(self):

@@ -9,7 +9,7 @@ from detection.forms import CameraPageForm
 from detection.services import cameras as camera_service
 from detection.services import fleet, snapshots
 from detection.views.access import camera_of, cameras_only
-from detection.views.pictures import PLAIN_SIZE, Picture, zone_shapes
+from detection.views.pictures import Picture, as_picture, picture_of, shapes_of
 from hitlsite.pages import page, permitted, see_other
 
 EDITS = ("detection.change_zone", "detection.change_rule")
@@ -39,20 +39,8 @@ def cameras(request):
 
 
 def _card(fare):
-    picture = _picture(fare.snapshot, fare.footage.footage if fare.footage else None)
-    return Card(fare, picture, zone_shapes(_zones(fare.config), picture))
-
-
-def _picture(snapshot, footage):
-    known = snapshot or (footage if footage and footage.width and footage.height else None)
-    width, height = (known.width, known.height) if known else PLAIN_SIZE
-    return Picture(width, height, snapshot)
-
-
-def _zones(config):
-    from detection.rules.config import dump_config
-
-    return dump_config(config)["zones"] if config else []
+    drawn_upon = as_picture(fare.snapshot, fare.footage.frame_size if fare.footage else None)
+    return Card(fare, drawn_upon, shapes_of(fare.config, drawn_upon))
 
 
 @require_safe
@@ -63,12 +51,12 @@ def camera(request, pk):
     config = fleet.read_config(found)
     footage = fleet.recent_footage(found)
     latest = footage[0] if footage else None
-    picture = _picture(snapshots.find(request.user, found), latest.footage if latest else None)
+    drawn_upon = picture_of(found, request.user)
     context = {
         "camera": found,
         "time_zone": found.site.time_zone,
-        "picture": picture,
-        "shapes": zone_shapes(_zones(config), picture),
+        "picture": drawn_upon,
+        "shapes": shapes_of(config, drawn_upon),
         "config": config,
         "rules": described(config),
         "footage": footage,

@@ -7,7 +7,7 @@ from detection.forms import ImportForm
 from detection.services import import_drafts, rule_drafts, rule_imports
 from detection.views.access import camera_of, rule_editors_only
 from detection.views.cameras import described
-from detection.views.pictures import picture_of, zone_shapes
+from detection.views.pictures import picture_of, shapes_of
 from hitlsite.errors import DomainError
 from hitlsite.pages import page, see_other
 
@@ -34,7 +34,9 @@ def _apply(request, camera):
     """Save the very zones and rules that were looked at, unless somebody saved others since."""
     document, version = request.POST["document"], request.POST.get("version", "")
     try:
-        rule_drafts.save_draft(camera, document, version=version, by=request.user)
+        rule_drafts.save_draft(
+            camera, document, version=version, by=request.user, name="The import"
+        )
     except DomainError as error:
         return _show(request, camera, _form(camera), error=error)
     messages.success(request, f"The zones and rules of {camera} are imported.")
@@ -51,7 +53,6 @@ def _show(request, camera, form, *, preview=None, error=None):
         "camera": camera,
         "time_zone": camera.site.time_zone,
         "form": form,
-        "version": rule_drafts.version_of(camera),
         "error": error,
     }
     if preview is not None:
@@ -59,14 +60,9 @@ def _show(request, camera, form, *, preview=None, error=None):
         picture = picture_of(camera, request.user)
         context |= {
             "preview": preview,
+            "version": preview.version,
             "picture": picture,
-            "shapes": zone_shapes(_zones(config), picture),
+            "shapes": shapes_of(config, picture),
             "rules": described(config),
         }
     return page(request, "detection/import.html", context, status=error.status if error else 200)
-
-
-def _zones(config):
-    from detection.rules.config import dump_config
-
-    return dump_config(config)["zones"]

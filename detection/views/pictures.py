@@ -1,9 +1,9 @@
-"""What the zone pages draw: the camera's picture and its zones, in pixels, as SVG wants them."""
+"""What pages draw: a picture and the zones on it, in pixels, as SVG wants them."""
 
 from dataclasses import dataclass
 
 from detection.models import Snapshot
-from detection.services import snapshots
+from detection.services import rule_imports, snapshots
 
 PLAIN_SIZE = (1280, 720)
 
@@ -34,24 +34,49 @@ class Picture:
 def picture_of(camera, user):
     """Return what zones of this camera are drawn upon, for whoever looks."""
     snapshot = snapshots.find(user, camera)
-    if snapshot:
-        return Picture(snapshot.width, snapshot.height, snapshot)
-    seen = camera.footage.filter(width__gt=0, height__gt=0).order_by("-created_at").first()
-    width, height = (seen.width, seen.height) if seen else PLAIN_SIZE
-    return Picture(width, height, None)
+    return as_picture(snapshot, None if snapshot else rule_imports.latest_frame_size(camera))
 
 
-def zone_shapes(zones, picture):
-    """Return saved zones, mappings of name, kind and polygon, as polygons of the picture."""
-    return [_shape(zone, picture) for zone in zones]
+def as_picture(snapshot, frame_size=None):
+    """Return the Picture of a snapshot; without one a sheet in the shape of ``frame_size``."""
+    known = (snapshot.width, snapshot.height) if snapshot else frame_size
+    return Picture(*(known or PLAIN_SIZE), snapshot)
 
 
-def _shape(zone, picture):
-    points = [(x * picture.width, y * picture.height) for x, y in zone["polygon"]]
+def shapes_of(config, picture):
+    """Return the zones of a RulesConfig, which may be None, as polygons of the picture."""
+    from detection.rules.config import dump_config
+
+    return zone_shapes(dump_config(config)["zones"] if config else (), picture)
+
+
+def zone_shapes(zones, picture, *, is_labelled_on_top=False):
+    """Return zones as polygons of a picture.
+
+    Args:
+        zones: mappings of name, kind and polygon, in shares of the picture.
+        picture: anything with a width and a height in pixels.
+        is_labelled_on_top: names stand at the highest point, clear of what is inside.
+    """
+    size = picture.width, picture.height
+    return [_shape(zone, size, _highest if is_labelled_on_top else _middle) for zone in zones]
+
+
+def _shape(zone, size, place_label):
+    points = [(x * size[0], y * size[1]) for x, y in zone["polygon"]]
+    label_x, label_y = place_label(points)
     return ZoneShape(
         name=zone["name"],
-        kind=zone["kind"],
+        kind=zone.get("kind", ""),
         points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points),
-        label_x=round(sum(x for x, _ in points) / len(points), 1),
-        label_y=round(sum(y for _, y in points) / len(points), 1),
+        label_x=round(label_x, 1),
+        label_y=round(label_y, 1),
     )
+
+
+def _middle(points):
+    return tuple(sum(values) / len(points) for values in zip(*points, strict=True))
+
+
+def _highest(points):
+    return min(points, key=lambda point: (point[1], point[0]))

@@ -23,12 +23,12 @@ def replay(request, pk):
     camera = camera_of(request, pk)
     posted = request.POST
     footage = rule_drafts.replayable_footage(camera)
-    saved = rule_drafts.as_yaml(camera_service.current_config(camera))
+    text, version = _draft(camera, posted)
     context = {
         "camera": camera,
         "time_zone": camera.site.time_zone,
-        "text": _readable(posted["document"]) if "document" in posted else saved,
-        "version": posted.get("version") or rule_drafts.version_of(camera),
+        "text": text,
+        "version": version,
         "footage": [(f"{FOOTAGE}{one.pk}", one) for one in footage],
         "windows": rule_drafts.WINDOWS,
         "window": posted.get("window", DEFAULT_WINDOW),
@@ -44,6 +44,14 @@ def replay(request, pk):
         response["Cache-Control"] = "private, no-store"
         return response
     return page(request, "detection/replay.html", context, status=status)
+
+
+def _draft(camera, posted):
+    """Return (text, version) of what was posted; of the saved rules where nothing was."""
+    if "document" in posted:
+        return _readable(posted["document"]), posted.get("version", "")
+    saved = camera_service.current_config(camera)
+    return rule_drafts.as_yaml(saved), rule_drafts.version_of_document(saved)
 
 
 def _outcome(camera, window, text, footage):

@@ -3,7 +3,6 @@
 It has not been looked through for faces, so that no browser keeps it.
 """
 
-from django.core.files.storage import default_storage
 from django.http import HttpResponse, HttpResponseNotModified
 from django.views.decorators.http import require_safe
 
@@ -16,19 +15,18 @@ from hitlsite.errors import NotFound
 @cameras_only
 def snapshot(request, pk):
     """Answer the picture of a camera; where one may not see it, there is none."""
-    found = snapshots.find(request.user, camera_of(request, pk))
+    found = snapshots.read(request.user, camera_of(request, pk))
     if found is None:
         raise NotFound("There is no picture of this camera to show.", code="snapshot_missing")
-    etag = f'"{found.sha256}"'
-    if etag in request.headers.get("If-None-Match", ""):
-        return _labelled(HttpResponseNotModified(), etag)
-    with default_storage.open(found.path, "rb") as stored:
-        response = HttpResponse(stored.read(), content_type="image/jpeg")
-    response["Content-Disposition"] = f'inline; filename="camera-{found.camera_id}.jpg"'
-    return _labelled(response, etag)
+    picture, content = found
+    if f'"{picture.sha256}"' in request.headers.get("If-None-Match", ""):
+        return _labelled(HttpResponseNotModified(), picture)
+    response = HttpResponse(content, content_type="image/jpeg")
+    response["Content-Disposition"] = f'inline; filename="camera-{picture.camera_id}.jpg"'
+    return _labelled(response, picture)
 
 
-def _labelled(response, etag):
-    response["ETag"] = etag
+def _labelled(response, picture):
+    response["ETag"] = f'"{picture.sha256}"'
     response["Cache-Control"] = "private, no-store"
     return response

@@ -1,7 +1,7 @@
 """A comparison of rules as the pages show it: figures, lists, and two rows along the time."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from detection.services import rule_drafts
 
@@ -59,41 +59,41 @@ def timeline(difference, spans):
         return None
     start, end = min(starts), max(ends)
     length = max(end - start, timedelta(seconds=1))
-
-    def place(begins, closes):
-        x = WIDTH * ((begins - start) / length)
-        return round(x, 2), round(WIDTH * ((closes - begins) / length), 2)
-
-    def row(incidents, other, fate):
-        theirs = {(one.footage_id, one.key) for one in other}
-        marks = [
-            _mark(
-                one,
-                *place(one.opened_at, one.closed_at),
-                fate if (one.footage_id, one.key) in theirs else "kept",
-            )
-            for one in incidents[:MOST_MARKS]
-        ]
-        # What changed is drawn last, over what stays.
-        return sorted(marks, key=lambda mark: mark.fate != "kept")
-
+    axis = _Axis(start, length)
+    before, after = difference.before, difference.after
     return Timeline(
         rows=[
-            (
-                "Before",
-                len(difference.before),
-                row(difference.before, difference.disappeared, "disappeared"),
-            ),
-            (
-                "After",
-                len(difference.after),
-                row(difference.after, difference.appeared, "appeared"),
-            ),
+            ("Before", len(before), _marks(before, difference.disappeared, "disappeared", axis)),
+            ("After", len(after), _marks(after, difference.appeared, "appeared", axis)),
         ],
-        film=[place(span.start, span.end) for span in spans],
+        film=[axis.place(span.start, span.end) for span in spans],
         labels=[_rounded(start + length * share / 4, length) for share in range(5)],
         label_format=_label_format(length),
     )
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The time of a timeline, drawn WIDTH units long."""
+
+    start: datetime
+    length: timedelta
+
+    def place(self, begins, closes):
+        """Return (x, width) of a stretch of time."""
+        x = WIDTH * ((begins - self.start) / self.length)
+        return round(x, 2), round(WIDTH * ((closes - begins) / self.length), 2)
+
+
+def _marks(incidents, changed, fate, axis):
+    """Return the marks of a row, those of the changed incidents last, over what stays."""
+    theirs = {(one.footage_id, one.key) for one in changed}
+    marks = []
+    for one in incidents[:MOST_MARKS]:
+        is_changed = (one.footage_id, one.key) in theirs
+        place = axis.place(one.opened_at, one.closed_at)
+        marks.append(_mark(one, *place, fate if is_changed else "kept"))
+    return sorted(marks, key=lambda mark: mark.fate != "kept")
 
 
 def _label_format(length):

@@ -35,12 +35,12 @@ def _save(request, pk):
     try:
         saved = rule_drafts.save_draft(camera, text, version=version, by=request.user)
     except DomainError as error:
+        version = _version_after(error, camera, version)
         if wants_json:
-            answer = {**error.as_dict(), "version": rule_drafts.version_of(camera)}
-            return JsonResponse(answer, status=error.status)
+            return JsonResponse({**error.as_dict(), "version": version}, status=error.status)
         if request.htmx:
-            return _refuse(request, camera, error)
-        return _show(request, camera, text=text, error=error)
+            return _refuse(request, camera, error, version)
+        return _show(request, camera, text=text, error=error, version=version)
     if wants_json:
         return JsonResponse({"version": saved})
     messages.success(request, f"The zones and rules of {camera} are saved.")
@@ -49,29 +49,41 @@ def _save(request, pk):
     return see_other("detection:zones", camera.pk)
 
 
-def _refuse(request, camera, error):
+def _version_after(error, camera, version):
+    """Return the version that a second attempt has to name after a refusal.
+
+    Only somebody who was told of the save in between may replace it; whoever corrects a draft
+    goes on from the version that it was made from.
+    """
+    return rule_drafts.version_of(camera) if error.code == "rules_overtaken" else version
+
+
+def _refuse(request, camera, error, version):
     """Answer the refusal alone, and the version that a second attempt has to name."""
     context = {"camera": camera, "error": error, "is_draft_kept": True}
-    if error.status == 409:
-        context |= {"version": rule_drafts.version_of(camera), "is_swapped": True}
+    context |= {"version": version, "is_swapped": True}
     return render(request, "detection/_refused.html", context, status=error.status)
 
 
-def _show(request, camera, *, text=None, error=None):
-    """Render the editor; with ``error``, what was sent stands in it again."""
-    saved, config = camera_service.current_config(camera), fleet.read_config(camera)
+def _show(request, camera, *, text=None, error=None, version=None):
+    """Render the editor; with ``error``, what was sent stands in it again.
+
+    Args:
+        version: that of the zones and rules which ``text`` was made from.
+    """
+    saved = camera_service.current_config(camera)
     picture = picture_of(camera, request.user)
-    draft = (rule_drafts.as_document(text) if text is not None else None) or saved
+    draft = None if text is None else rule_drafts.as_document(text)
     context = {
         "camera": camera,
         "time_zone": camera.site.time_zone,
         "picture": picture,
         "shapes": zone_shapes(saved["zones"], picture),
         "saved": saved,
-        "draft": draft,
+        "draft": saved if draft is None else draft,
         "text": rule_drafts.as_yaml(saved) if text is None else text,
-        "version": rule_drafts.version_of(camera),
-        "rules": described(config),
+        "version": rule_drafts.version_of_document(saved) if version is None else version,
+        "rules": described(fleet.read_document(camera, saved)),
         "may_see_pictures": snapshots.may_see(request.user),
         "may_edit": request.user.has_perms(EDITS),
         "kinds": rule_drafts.rule_kinds(),

@@ -86,16 +86,16 @@ class Matcher:
 
     def match(self, similarity, tracks, detections, minimum):
         """Match what is left of the given tracks and detections, (N,) and (M,) bool."""
-        rows = np.flatnonzero(self._is_waiting & tracks)
-        columns = np.flatnonzero(self.is_free & detections)
+        rows = (self._is_waiting & tracks).nonzero()[0]
+        columns = (self.is_free & detections).nonzero()[0]
         if not len(rows) or not len(columns):
             return
-        pairs = assign(similarity[np.ix_(rows, columns)], minimum)
+        pairs = assign(similarity[rows[:, None], columns], minimum)
         if len(pairs):
-            pairs = np.stack((rows[pairs[:, 0]], columns[pairs[:, 1]]), axis=1)
-            self._is_waiting[pairs[:, 0]] = False
-            self.is_free[pairs[:, 1]] = False
-            self._pairs.append(pairs)
+            rows, columns = rows[pairs[:, 0]], columns[pairs[:, 1]]
+            self._is_waiting[rows] = False
+            self.is_free[columns] = False
+            self._pairs.append(np.array((rows, columns)).T)
 
     def pairs(self):
         """Return all pairs, (P, 2), by row."""
@@ -113,13 +113,23 @@ def assign(similarity, minimum):
     Returns:
         (P, 2) row and column indices.
     """
-    possible = similarity >= minimum
-    if not possible.any():
+    rows, columns = np.divmod((similarity >= minimum).ravel().nonzero()[0], similarity.shape[1])
+    if not len(rows):
         return NO_MATCHES
-    if (possible.sum(axis=0) <= 1).all() and (possible.sum(axis=1) <= 1).all():
-        return np.argwhere(possible)
+    # Who could go with one only, who could go with nobody else, does.
+    is_alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1)
+    pairs = np.array((rows, columns)).T
+    if is_alone.all():
+        return pairs
+    rows, columns = (sorted(set(places.tolist())) for places in pairs[~is_alone].T)
+    rows, columns = np.array(rows), np.array(columns)
+    chosen = _assign_contested(similarity[rows[:, None], columns], minimum)
+    return np.concatenate((pairs[is_alone], np.array((rows[chosen[0]], columns[chosen[1]])).T))
+
+
+def _assign_contested(similarity, minimum):
     import lap
 
     _, columns, _ = lap.lapjv(1.0 - similarity, extend_cost=True, cost_limit=1.0 - minimum)
-    rows = np.flatnonzero(columns >= 0)
-    return np.stack((rows, columns[rows]), axis=1).astype(np.intp)
+    rows = (columns >= 0).nonzero()[0]
+    return rows, columns[rows]

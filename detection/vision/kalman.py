@@ -55,15 +55,12 @@ class BoxFilter:
         """Correct predicted states by the boxes that were matched to them, (N, 4) xyxy px."""
         position, _ = self._noise(state[POSITION])
         spread = state[VAR_POSITION] + self._squared(position, 1e-1)
-        gain_position = state[VAR_POSITION] / spread
-        gain_velocity = state[COVARIANCE] / spread
+        gain_position, gain_velocity = gains = state[VAR_POSITION:VAR_VELOCITY] / spread
         surprise = self.to_coordinates(boxes) - state[POSITION]
-        corrected = np.empty_like(state)
-        corrected[POSITION] = state[POSITION] + gain_position * surprise
-        corrected[VELOCITY] = state[VELOCITY] + gain_velocity * surprise
-        corrected[VAR_POSITION] = state[VAR_POSITION] - gain_position * state[VAR_POSITION]
-        corrected[COVARIANCE] = state[COVARIANCE] - gain_position * state[COVARIANCE]
-        corrected[VAR_VELOCITY] = state[VAR_VELOCITY] - gain_velocity * state[COVARIANCE]
+        corrected = state.copy()
+        corrected[:VAR_POSITION] += gains * surprise
+        corrected[VAR_POSITION:VAR_VELOCITY] -= gain_position * state[VAR_POSITION:VAR_VELOCITY]
+        corrected[VAR_VELOCITY] -= gain_velocity * state[COVARIANCE]
         return corrected
 
     def freeze_size(self, state, chosen):

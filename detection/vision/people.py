@@ -4,6 +4,8 @@ A retrained detector names its classes as a site pleases ("visitor", "staff"). O
 are known to mean something else are left out; any other name may be a person.
 """
 
+from detection.vision.belongings import PORTABLE_CLASSES
+
 # fmt: off
 NOT_PEOPLE = frozenset((
     "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic_light",
@@ -18,6 +20,7 @@ NOT_PEOPLE = frozenset((
     "teddy_bear", "hair_drier", "toothbrush", "vehicle", "bag", "animal",
 ))
 # fmt: on
+_THINGS = frozenset(name.replace(" ", "_") for name in PORTABLE_CLASSES)
 
 
 def is_person(class_name: str) -> bool:
@@ -26,4 +29,5 @@ def is_person(class_name: str) -> bool:
     >>> is_person("person"), is_person("visitor"), is_person("Car")
     (True, True, False)
     """
-    return class_name.strip().lower().replace(" ", "_") not in NOT_PEOPLE
+    name = class_name.strip().lower().replace(" ", "_")
+    return name not in NOT_PEOPLE and name not in _THINGS

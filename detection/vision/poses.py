@@ -35,10 +35,11 @@ SIZE_RATIO = 1.6
 MARGIN_SHARE = 0.15
 MOST_REGIONS = 4
 MIN_OVERLAP = 0.3
-# A limb is compared with where it was about so long ago, a strike's length...
-STROKE_SECONDS = 0.2
-# ...or, where frames are further apart, up to so long ago.
-MEMORY_SECONDS = 0.6
+# A limb is compared with where it was about so long ago, a strike's length, and never with where
+# it was longer ago than the second: it may have been there and back, and its speed is not known.
+STROKE_SECONDS, LONGEST_STROKE_SECONDS = 0.2, 0.25
+# Containers round presentation times, often to a hundredth of a second at worst.
+SLACK_SECONDS = 0.02
 MIN_LIMBS = 2
 
 
@@ -180,6 +181,8 @@ def load_estimator(path, *, cache_dir) -> PoseEstimator:
 class LimbMotion:
     """Tells how fast wrists and ankles of persons near each other move against the trunk.
 
+    Where frames are further apart than LONGEST_STROKE_SECONDS it tells nothing.
+
     Args:
         estimator: see PoseEstimator.
         aspect_ratio: frame width / height.
@@ -201,7 +204,7 @@ class LimbMotion:
         """Return the frame with the limb speeds of those who are within reach of others."""
         if tracked.is_held:
             return tracked
-        self._forget_before(tracked.at_seconds - MEMORY_SECONDS - 0.002)
+        self._forget_before(tracked.at_seconds - LONGEST_STROKE_SECONDS - SLACK_SECONDS)
         people = [one for one in tracked.observations if one.class_name == self._class_name]
         groups = group_within_reach(people, self._aspect_ratio)
         speeds: dict[int, float] = {}

@@ -9,6 +9,7 @@ at most, so that the sampling rate does not change what is found.
 """
 
 import math
+from collections import deque
 
 import cv2
 import numpy as np
@@ -36,7 +37,9 @@ WHOLE_SECONDS = 6.0
 LIGHT_STEP_SHARE = 0.35
 LIGHT_STEP_SECONDS = 2.0
 PIXELS_PER_LIGHT_SAMPLE = 37
-LONGEST_STEP_SECONDS = 1.0
+# What lies between two looks counts up to so long, or up to so many periods of the sampling.
+LONGEST_STEP_SECONDS, LONGEST_STEP_PERIODS = 1.0, 1.5
+PERIODS_KEPT = 8
 LARGEST_SHARE = 0.25
 MOST_THINGS = 32
 
@@ -56,6 +59,9 @@ class StaticForeground:
         self.padding = padding
         self._sampler, self._ahead = Sampler(LOOKS_PER_SECOND), Sampler(LOOKS_PER_SECOND)
         self._next_number = 1
+        self._given_seconds = None
+        # The times between the latest frames; the shortest of them is the sampling period.
+        self._pauses = deque(maxlen=PERIODS_KEPT)
         self._forget_scene()
 
     def look_ahead(self, frame):
@@ -84,8 +90,14 @@ class StaticForeground:
                 news = self._look(small, covered, at_seconds)
             self._note_hidden(covered, at_seconds)
             self._last_seconds = at_seconds
+        self._note_pause(at_seconds)
         present = [one for one in self._things if one.state != GONE]
         return (*news, *(self._observe(one, at_seconds) for one in present))
+
+    def _note_pause(self, at_seconds):
+        if self._given_seconds is not None and at_seconds > self._given_seconds:
+            self._pauses.append(at_seconds - self._given_seconds)
+        self._given_seconds = at_seconds
 
     def _may_rest(self, tracked, at_seconds):
         """Say whether the motion gate saw nothing move, and the last look is not long ago."""
@@ -136,7 +148,9 @@ class StaticForeground:
             self._is_unknown |= covered
 
     def _look(self, small, covered, at_seconds):
-        elapsed = min(max(0.0, at_seconds - self._last_seconds), LONGEST_STEP_SECONDS)
+        longest = LONGEST_STEP_PERIODS * min(self._pauses, default=0.0)
+        longest = max(LONGEST_STEP_SECONDS, longest)
+        elapsed = min(max(0.0, at_seconds - self._last_seconds), longest)
         now = np.float32(at_seconds - self._first_seconds)
         grey = self._in_background_light(small, elapsed)
         self._reveal(grey, covered, now)
@@ -313,7 +327,7 @@ class StaticForeground:
             right * factor / width,
             bottom * factor / height,
         )
-        return Observation(at_seconds, -one.number, UNKNOWN_OBJECT, round(one.score, 4), box)
+        return Observation(at_seconds, -one.number, UNKNOWN_OBJECT, round(one.score, 2), box)
 
     def state(self):
         """Return what a restart needs: JSON values and arrays."""
@@ -326,6 +340,8 @@ class StaticForeground:
             "first_seconds": self._first_seconds,
             "last_seconds": self._last_seconds,
             "step_until": self._step_until,
+            "given_seconds": self._given_seconds,
+            "pauses": list(self._pauses),
             "sampler": self._sampler.state(),
         }
 
@@ -335,8 +351,10 @@ class StaticForeground:
             setattr(self, f"_{name}", _copied(state[name]))
         self._size = None if state["size"] is None else tuple(state["size"])
         self._things = [Settled.from_saved(one) for one in state["things"]]
-        for name in ("next_number", "first_seconds", "last_seconds", "step_until"):
+        names = ("next_number", "first_seconds", "last_seconds", "step_until", "given_seconds")
+        for name in names:
             setattr(self, f"_{name}", state[name])
+        self._pauses = deque(state["pauses"], maxlen=PERIODS_KEPT)
         self._sampler.restore(state["sampler"])
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from detection.vision.association import Association, Matcher, Seen
 from detection.vision.boxes import overlaps
-from detection.vision.kalman import VELOCITY, BoxFilter
+from detection.vision.kalman import POSITION, VELOCITY, BoxFilter
 from detection.vision.types import Detections, Observation, TrackedFrame
 
 UNCONFIRMED, TRACKED, LOST = 0, 1, 2
@@ -248,7 +248,7 @@ class ArrayTracker:
     def _is_duplicate(self, lost, visible, predicted):
         """Tell which lost tracks lie where a longer-lived visible one does."""
         rows = self._rows
-        now = self._filter.to_boxes(rows["filter"][:, visible])
+        now = self._filter.to_boxes(rows["filter"][: POSITION + 1, visible])
         same = overlaps(predicted[lost], now) > 0.85
         age = rows["last_seen"] - rows["first_seen"]
         duplicate = np.zeros(len(rows["id"]), bool)

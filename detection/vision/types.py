@@ -31,7 +31,9 @@ class Detections:
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, though nobody changes one: freezing makes an object that every track of every frame
+# needs five times as dear.
+@dataclass(slots=True, unsafe_hash=True)
 class Observation:
     """One track seen at one time.
 

@@ -70,8 +70,7 @@ def decide(
         _refuse_stale(item, version)
         decision = _draft(item, answer, boxes, by, at)
         _replace_waiting(item, by, at)
-        is_ready = item.is_private and not item.is_being_redacted
-        if answer.verdict == Verdict.CONFIRMED and not is_ready:
+        if answer.verdict == Verdict.CONFIRMED:
             decision.effect = _made_private(item, by, at)
         _carry_out(item, decision, status, at)
     return decision
@@ -181,7 +180,9 @@ def _replace_waiting(item, by, at):
 
 
 def _made_private(item, by, at):
-    """Put the proposed redaction in place; return whether the confirmation applies or waits."""
+    """Put a missing redaction in place; return whether the confirmation applies or waits."""
+    if item.is_private and not item.is_being_redacted:
+        return Effect.APPLIED
     if item.proposal == Proposal.READY:
         redactions.apply_verified(item, by=by, at=at)
         return Effect.APPLIED

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from hitlsite.errors import DomainError
+from hitlsite.pages import see_other
 from review import selectors, tasks
 from review.forms import DecideForm, RedactForm, ReopenForm, UndoForm, parsed
 from review.models import Decision
@@ -17,7 +18,7 @@ from review.services import decisions
 from review.services import privacy as privacy_service
 from review.services import queue as queue_service
 from review.templatetags.review_tags import words
-from review.views.access import reviewers_only, see_other
+from review.views.access import reviewers_only
 from review.views.item import item_page
 from review.views.neighbours import next_to_decide
 

@@ -3,9 +3,10 @@
 from django.views.decorators.http import require_safe
 
 from detection.selectors import open_incidents
+from hitlsite.pages import page
 from review import selectors
 from review.views import figures
-from review.views.access import page, reviewers_only
+from review.views.access import reviewers_only
 
 
 @require_safe

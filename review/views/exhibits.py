@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from detection.models import Evidence
+from detection.views.pictures import ZoneShape, zone_shapes
 from review import selectors
 from review.models import TrainingItem
 
@@ -36,15 +37,6 @@ class Box:
     height: float
     label: str = ""
     is_subject: bool = False
-
-
-@dataclass(frozen=True)
-class ZoneShape:
-    name: str
-    kind: str
-    points: str
-    label_x: float
-    label_y: float
 
 
 @dataclass(frozen=True)
@@ -102,7 +94,7 @@ def _exhibit(user, item, evidence, regions):
             for row in still
         ),
         private_boxes=() if evidence.is_clip else tuple(_box(r["box_xyxy"], size) for r in regions),
-        zones=tuple(_zone(zone, size) for zone in _zones(item.incident)),
+        zones=tuple(zone_shapes(_zones(item.incident), evidence, is_labelled_on_top=True)),
         track=_clip_track(evidence, observations, regions, subjects) if evidence.is_clip else {},
     )
 
@@ -141,19 +133,6 @@ def _box(box_xyxy, size, label="", is_subject=False):
         round((y2 - y1) * height, 1),
         label,
         is_subject,
-    )
-
-
-def _zone(zone, size):
-    width, height = size
-    points = [(x * width, y * height) for x, y in zone["polygon"]]
-    label_x, label_y = min(points, key=lambda point: (point[1], point[0]))
-    return ZoneShape(
-        name=zone["name"],
-        kind=zone.get("kind", ""),
-        points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points),
-        label_x=round(label_x, 1),
-        label_y=round(label_y, 1),
     )
 
 

@@ -3,8 +3,9 @@
 from django.conf import settings
 from django.views.decorators.http import require_safe
 
+from hitlsite.pages import page
 from review.forms import REASONS
-from review.views.access import page, reviewers_only
+from review.views.access import reviewers_only
 
 
 @require_safe

@@ -4,11 +4,12 @@ from django.conf import settings
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from hitlsite.pages import page
 from review import selectors
 from review.forms import CATEGORIES, REASONS
 from review.models import Decision, Redaction, TrainingItem
 from review.services import privacy as privacy_service
-from review.views.access import page, reviewers_only
+from review.views.access import reviewers_only
 from review.views.exhibits import cover, exhibits, needs_redaction
 from review.views.neighbours import neighbours
 from review.views.queue import carried

@@ -7,10 +7,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from detection.models import Evidence
+from hitlsite.pages import page
 from review import selectors
 from review.forms import QueueFilterForm
 from review.models import TrainingItem
-from review.views.access import page, reviewers_only
+from review.views.access import reviewers_only
 from review.views.exhibits import cover
 
 PAGE_SIZE = 50

@@ -8,6 +8,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from detection.models import Camera
+from detection.rules.base import ZONE_KINDS
 from detection.rules.config import parse_config
 from detection.services import cameras, snapshots
 from detection.vision.frames import SourceFrame
@@ -62,6 +63,28 @@ def type_on(page, *fields):
         if number:
             page.keyboard.press("Tab")
         page.keyboard.type(text)
+
+
+def test_a_kind_of_zone_has_one_colour_everywhere(sign_in, visit, camera, supervisor):
+    def line(page, shape):
+        return page.locator(shape).first.evaluate("one => getComputedStyle(one).stroke")
+
+    corners = [[0, 0], [0.2, 0], [0.2, 0.2]]
+    zones = [{"name": kind, "kind": kind, "polygon": corners} for kind in ZONE_KINDS]
+    cameras.apply_config(camera, parse_config({"zones": zones}, file_name="zones"))
+    source = factories.footage(camera, configuration={"zones": zones})
+    incident = factories.incident(footage=source, segment=factories.segment(source))
+    item = factories.item(incident)
+    sign_in(supervisor)
+
+    page = visit("detection:zones", camera.pk)
+    drawn = {kind: line(page, f".zone-line.zone-{kind}") for kind in ZONE_KINDS}
+    assert len(set(drawn.values())) == 4
+    page = visit("detection:camera", camera.pk)
+    assert {kind: line(page, f".camera-zone-{kind}") for kind in ZONE_KINDS} == drawn
+    # An incident shows the zones of its rules; without them the restricted ones.
+    page = visit("review:item", item.pk)
+    assert line(page, ".overlay .zone-restricted") == drawn["restricted"]
 
 
 def test_a_camera_is_added_by_keyboard_alone(sign_in, visit, supervisor, complaints):

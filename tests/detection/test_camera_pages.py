@@ -221,6 +221,11 @@ class TestWarnings:
         factories.segment(factories.footage(camera, deployment=served))
         assert "motion detection" in self.told(camera)
 
+    def test_a_rule_that_means_people_though_it_does_not_say_so(self, camera):
+        configure(camera, rules=[{"name": "fight", "kind": "aggression"}])
+        camera.detector = "motion"
+        assert "Rule “fight” needs a detector that knows people" in self.told(camera)
+
     def test_rules_about_whatever_moves_are_fine(self, camera):
         configure(camera, rules=[ENTRY | {"classes": ["person", "moving"]}])
         camera.detector = "motion"

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from detection.services import cameras, import_drafts, rule_drafts
+from detection.services import cameras, import_drafts, rule_drafts, rule_imports
 from hitlsite.models import AuditEntry
 from tests import factories
 
@@ -190,6 +190,29 @@ class TestApply:
         assert response.status_code == 409
         assert camera.zones.count() == 0
         assert camera.rules.get().kind == "loitering"
+
+    def test_not_over_what_was_saved_while_the_preview_was_made(self, desk, camera, monkeypatch):
+        plan_import = rule_imports.plan_import
+
+        def slow(*arguments, **texts):
+            planned = plan_import(*arguments, **texts)
+            cameras.apply_config(camera, rule_drafts.read_draft("rules: [{kind: loitering}]"))
+            return planned
+
+        monkeypatch.setattr(rule_imports, "plan_import", slow)
+        seen = look(desk, camera, rules_text=json.dumps(OWN))
+        assert "1 rule new: entry" in seen.content.decode()
+        assert apply(desk, seen).status_code == 409
+        assert camera.rules.get().kind == "loitering"
+
+    @pytest.mark.parametrize("document", ["", "  "])
+    def test_an_empty_document_clears_nothing(self, desk, camera, document):
+        apply(desk, look(desk, camera, rules_text=json.dumps(OWN)))
+        sent = {"document": document, "version": rule_drafts.version_of(camera)}
+        response = desk.post(address(camera), sent)
+        assert response.status_code == 422
+        assert "The import is empty" in response.content.decode()
+        assert camera.rules.count() == 1
 
     def test_what_was_tampered_with_is_refused(self, desk, camera):
         version = rule_drafts.version_of(camera)

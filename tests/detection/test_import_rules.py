@@ -116,6 +116,20 @@ class TestService:
         assert words in caught.value.message
         assert (names(configured), changes().count()) == ((["hall"], ["mine"]), before)
 
+    def test_kept_rules_may_be_at_odds_with_each_other(self, camera):
+        """They were taken before an update became stricter, and are not what is brought."""
+        twice = [{**HAVE["rules"][0], "name": name} for name in ("one", "two")]
+        hidden = {"name": "desk", "kind": "private", "polygon": [[0, 0], [0.5, 0], [0.5, 0.5]]}
+        blind = {"kind": "loitering", "name": "blind", "zones": ["desk"]}
+        stored = {"zones": [*HAVE["zones"], hidden], "rules": [*twice, blind]}
+        cameras.apply_config(camera, parse_config(stored, file_name="s", is_stored=True))
+
+        moved = [{**HAVE["zones"][0], "polygon": [[0, 0], [1, 0], [0, 1]]}, hidden]
+        result = rule_imports.import_rules(camera, zones_text=json.dumps(moved))
+
+        assert [rule.name for rule in result.config.rules] == ["one", "two", "blind"]
+        assert camera.zones.get(name="hall").polygon == [[0, 0], [1, 0], [0, 1]]
+
     def test_rules_alone_keep_the_zones(self, configured):
         rules = "loitering: {threshold_seconds: 20, monitored_zones: [hall]}"
         rule_imports.import_rules(configured, rules_text=rules)

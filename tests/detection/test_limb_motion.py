@@ -33,6 +33,43 @@ def test_missing_weights_are_a_warning(settings, tmp_path, caplog):
     assert "runs without poses" in caplog.text
 
 
+def test_a_camera_sampled_too_rarely_has_no_poses(settings, model_dir, caplog):
+    settings.MODEL_DIR = model_dir
+    rare = SimpleNamespace(configuration={"estimates_poses": True, "sampling_fps": 2.0})
+    with caplog.at_level(logging.WARNING):
+        assert inference.limb_motion(rare, (640, 360)) is None
+    assert "too rarely" in caplog.text
+
+
+def test_weights_that_no_runtime_takes_are_a_warning(settings, tmp_path, monkeypatch, caplog):
+    def break_down(path, *, cache_dir):
+        raise RuntimeError("unsupported operator")
+
+    settings.MODEL_DIR = settings.CACHE_DIR = tmp_path
+    (tmp_path / "yolov8n-pose.pt").write_bytes(b"anything")
+    monkeypatch.setattr("detection.vision.poses.load_estimator", break_down)
+    with caplog.at_level(logging.WARNING):
+        assert inference.limb_motion(footage_wanting(True), (640, 360)) is None
+    assert "No poses are estimated" in caplog.text and "unsupported operator" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("rules", "classes"),
+    [
+        (
+            [{"kind": "object_left_unattended", "classes": ["suitcase"]}],
+            ("person", "suitcase"),
+        ),
+        ([{"kind": "aggression"}], ("person",)),
+        ([{"kind": "aggression"}, {"kind": "loitering", "classes": ["car"]}], ("car", "person")),
+        ([{"kind": "aggression"}, {"kind": "loitering", "classes": []}], ()),
+        ([], ()),
+    ],
+)
+def test_a_cheaper_form_is_compared_on_all_that_the_rules_need(rules, classes):
+    assert inference._classes_of(rules) == classes
+
+
 def test_damaged_weights_are_a_warning(settings, tmp_path, caplog):
     settings.MODEL_DIR = settings.CACHE_DIR = tmp_path
     (tmp_path / "yolov8n-pose.pt").write_bytes(b"damaged")

@@ -135,6 +135,13 @@ def test_the_replayed_rules_are_saved_from_here(client, supervisor, camera, page
     assert rule_drafts.version_of(camera) in page
 
 
+def test_a_draft_without_a_version_may_not_replace_anything(client, supervisor, page_address):
+    """Nobody knows what it was made from."""
+    client.force_login(supervisor)
+    shown = client.post(page_address, {"document": json.dumps(draft(threshold_seconds=5))})
+    assert shown.context["version"] == ""
+
+
 def test_too_much_film_for_a_page_is_refused(replayed, monkeypatch):
     monkeypatch.setattr(rule_drafts, "MOST_SIGHTINGS", 10)
     answer = replayed(draft())

@@ -1,13 +1,16 @@
 """Where a replay of a window begins, and which incident is which."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from detection.rules.config import RulesConfig
 from detection.services import replay, replay_plans
 from detection.services.matching import match
+from hitlsite.errors import DomainError
 from tests import factories
-from tests.detection.rules.scenes import Visit, film, loitering
+from tests.detection.rules.scenes import HALL, Visit, film, loitering
 from tests.detection.track_logs import store_frames
 
 BEGIN = factories.STARTS_AT
@@ -94,9 +97,6 @@ class TestWhereItBegins:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("data_dir")
 def test_a_late_window_gives_what_the_whole_replay_gives_there(monkeypatch):
-    from detection.rules.config import RulesConfig
-    from tests.detection.rules.scenes import HALL
-
     visits = [Visit(number, 50.0 * number, 50.0 * number + 20) for number in range(1, 60)]
     row = store_frames(film(visits, fps=2, until=3000), fps=2, segment_seconds=60)
     config = RulesConfig((HALL,), (loitering(5.0),))
@@ -107,3 +107,37 @@ def test_a_late_window_gives_what_the_whole_replay_gives_there(monkeypatch):
     late = replay.replay(row.camera, config, since=since, progress=lambda *told: seen.append(told))
     assert late == [one for one in whole if one.closed_at >= since]
     assert seen[-1][1] < 30 < row.track_logs.count()
+
+
+class TestHowMuchIsRead:
+    """A session of 50 minutes in which somebody is always there, two sightings a second."""
+
+    @pytest.fixture
+    def row(self, db, data_dir, monkeypatch):
+        monkeypatch.setattr(replay_plans, "CHEAP_ROWS", 100)
+        monkeypatch.setattr(replay_plans, "MARGIN_SECONDS", 120.0)
+        return store_frames(film([Visit(1, 0.0, 3000.0)], fps=2, until=3000), fps=2)
+
+    def read(self, row, *, most_rows=None, **parameters):
+        rule = loitering(5.0)
+        rule = replace(rule, parameters={**rule.parameters, **parameters})
+        since = row.starts_at + timedelta(seconds=2900)
+        config = RulesConfig((HALL,), (rule,))
+        plans = replay_plans.plan(row.camera, [config], since, None, None, most_rows=most_rows)
+        return sum(log.row_count for _, logs in plans for log in logs)
+
+    def test_what_lies_before_the_window_counts(self, row):
+        in_window = 2 * 100
+        read = self.read(row)
+        assert read > 2 * in_window
+        assert self.read(row, most_rows=read) == read
+        with pytest.raises(DomainError) as refusal:
+            self.read(row, most_rows=read - 1)
+        assert refusal.value.code == "replay_too_long"
+        assert f"{read:,}" in refusal.value.message
+
+    def test_a_long_threshold_is_looked_back_at_in_full(self, row):
+        assert self.read(row, threshold_seconds=2000.0) > 2 * 2000
+
+    def test_a_long_cool_down_is_not(self, row):
+        assert self.read(row, cooldown_seconds=86_400.0) == self.read(row)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.urls import reverse
 
 from detection.models import Snapshot
@@ -15,6 +15,7 @@ from detection.services import cameras, ingestion, snapshots
 from detection.vision.frames import SourceFrame
 from detection.vision.snapshots import Candidate
 from detection.vision.types import Observation
+from hitlsite.models import AuditEntry
 from tests import factories
 from tests.detection import films
 
@@ -141,16 +142,23 @@ class TestReplacing:
 
         assert (Snapshot.objects.get(camera=camera).sha256 != kept.sha256) is is_replaced
 
+    @pytest.mark.parametrize("people", [0, 2])
+    def test_an_older_recording_replaces_nothing(self, kept, site, camera, people):
+        old = factories.footage(camera, starts_at=factories.STARTS_AT - timedelta(days=30))
+        assert snapshots.take(Session(candidate(160, people=people)), old) is None
+        assert Snapshot.objects.get(camera=camera).sha256 == kept.sha256
+
 
 class TestPrivateZones:
     LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 
-    def configured(self, camera, *kinds):
+    def configured(self, camera, *kinds, by=None):
         zones = [
             {"name": f"zone {number}", "kind": kind, "polygon": [list(xy) for xy in self.LEFT]}
             for number, kind in enumerate(kinds)
         ]
-        cameras.apply_config(camera, parse_config({"zones": zones}, file_name="zones"))
+        config = parse_config({"zones": zones}, file_name="zones")
+        cameras.apply_config(camera, config, actor=by)
 
     @pytest.mark.parametrize("known_to", ["session", "camera"])
     def test_are_black_from_the_start(self, source, camera, known_to):
@@ -178,13 +186,17 @@ class TestPrivateZones:
         assert Snapshot.objects.get(camera=camera).sha256 == kept.sha256
 
     def test_a_picture_that_cannot_be_blackened_is_dropped(
-        self, kept, camera, django_capture_on_commit_callbacks
+        self, kept, camera, supervisor, django_capture_on_commit_callbacks
     ):
         with default_storage.open(kept.path, "wb") as stored:
             stored.write(b"no picture")
         with django_capture_on_commit_callbacks(execute=True):
-            self.configured(camera, "private")
+            self.configured(camera, "private", by=supervisor)
 
+        entry = AuditEntry.objects.select_related("detail").get(action="snapshot.dropped")
+        assert (entry.actor, entry.site) == (supervisor, camera.site)
+        assert entry.object_id == str(kept.pk)
+        assert entry.detail.content["camera"] == camera.pk
         assert camera.zones.count() == 1
         assert not Snapshot.objects.exists()
         assert not default_storage.exists(kept.path)
@@ -239,3 +251,24 @@ class TestServing:
         default_storage.delete(kept.path)
         client.force_login(reviewer)
         assert client.get(self.address(camera)).status_code == 404
+
+    def test_a_file_that_is_replaced_while_it_is_asked_for(
+        self, client, kept, camera, source, reviewer, monkeypatch
+    ):
+        """Ingestion puts the next picture in its place, and deletes the file before."""
+        opened = FileSystemStorage.open
+
+        def late(stored, path, mode="rb"):
+            if path == kept.path:
+                snapshots.take(Session(candidate(160, at_seconds=65.0)), source)
+                stored.delete(path)
+            return opened(stored, path, mode)
+
+        monkeypatch.setattr(FileSystemStorage, "open", late)
+        client.force_login(reviewer)
+        response = client.get(self.address(camera))
+
+        shown = Snapshot.objects.get(camera=camera)
+        assert response.status_code == 200
+        assert response["ETag"] == f'"{shown.sha256}"' != f'"{kept.sha256}"'
+        assert cv2.imdecode(np.frombuffer(response.content, np.uint8), 0).mean() > 120

@@ -63,12 +63,16 @@ def read_back(row):
 
 
 def in_order(frame):
-    """Return a frame as a log keeps it: tracks by id, everything at the time of its frame."""
+    """Return a frame as a log keeps it: tracks by id, everything at the time of its frame.
+
+    What rests, some of it first seen earlier, comes in the order of time.
+    """
     seen = [replace(one, at_seconds=frame.at_seconds) for one in frame.observations]
     is_told = seen or frame.earlier or frame.foreground
     return replace(
         frame,
         observations=tuple(sorted(seen, key=lambda one: one.track_id)),
+        foreground=tuple(sorted(frame.foreground, key=lambda one: (one.at_seconds, one.track_id))),
         is_held=frame.is_held if is_told else False,
     )
 
@@ -166,6 +170,45 @@ class TestRows:
         (direct,) = closed(play(make_engine([LEFT], zones=(HALL,)), frames))
         assert (found.key, found.why) == (direct.key, direct.hits[0].why)
         assert found.category == "object_left_unattended"
+
+    def resting(self, until=120.0):
+        """Return frames of 32 things at rest, of which one is hidden now and then."""
+        frames = []
+        for k in range(int(until * 5)):
+            at = k / 5
+            rest = [
+                Observation(at, -number, "unknown object", 0.97, (0.1, 0.1, 0.2, 0.2))
+                for number in range(1, 33)
+            ]
+            if int(at) % 10 == 3:
+                rest[6] = replace(rest[6], score=0.6)
+            shown = rest[: 20 if 30 <= at < 40 else 32]
+            frames.append(TrackedFrame(at, foreground=tuple(shown), is_held=60 <= at < 70))
+        return frames
+
+    def test_what_rests_has_a_row_only_where_something_about_it_changed(self):
+        frames = self.resting()
+        row = store_frames(frames, segment_seconds=60.0, restarts=(101, 333))
+        assert read_back(row) == [in_order(frame) for frame in frames]
+        assert sum(log.row_count for log in row.track_logs.all()) < 300
+
+    def test_what_rests_is_in_every_frame_of_a_clip(self):
+        rows = TrackRows()
+        for frame in self.resting():
+            rows.add(frame)
+        told = rows.between(25.0, 45.0)
+        times = [one["at_seconds"] for one in told if one["track_id"] == -30]
+        assert times == [k / 5 for k in range(125, 226) if not 30 <= k / 5 < 40]
+        assert {one["track_id"] for one in rows.between(25, 45, at_rest=[-3])} == {-3}
+
+    def test_what_has_rested_for_long_is_in_a_clip_of_the_next_segment(self):
+        rows = TrackRows()
+        for frame in self.resting():
+            if frame.at_seconds in (60.0, 100.0):
+                rows.forget_before(frame.at_seconds - 20.0)
+            rows.add(frame)
+        told = [one["at_seconds"] for one in rows.between(81, 119, at_rest=[-1])]
+        assert told == [k / 5 for k in range(405, 596)]
 
     def test_a_frame_given_twice_is_one(self):
         rows = TrackRows()

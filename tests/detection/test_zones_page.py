@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from detection.rules.config import parse_config
-from detection.services import cameras, rule_drafts
+from detection.services import cameras, rule_drafts, snapshots
 from hitlsite.models import AuditEntry
 from tests.detection import walks
 
@@ -172,6 +172,52 @@ class TestSaving:
         assert field in plain.content.decode()
         assert cameras.current_config(camera) == before
         assert AuditEntry.objects.filter(action="camera.rules_changed").count() == 1
+
+    def test_correcting_a_refused_draft_undoes_nobodys_work(self, client, admin_user, camera):
+        stale = rule_drafts.version_of(camera)
+        theirs = parse_config(draft(threshold_seconds=60), file_name="test")
+        cameras.apply_config(camera, theirs, actor=admin_user)
+
+        refused = save(client, camera, draft(threshold_seconds=-1), version=stale)
+        assert (refused.status_code, refused.context["version"]) == (422, stale)
+        corrected = draft(threshold_seconds=33)
+        late = save(client, camera, corrected, version=refused.context["version"])
+        assert (late.status_code, thresholds(camera)) == (409, [60])
+        # Having read that somebody else saved, one may replace it.
+        assert save(client, camera, corrected, version=late.context["version"]).status_code == 303
+        assert thresholds(camera) == [33]
+
+    def test_a_page_names_the_version_of_what_it_shows(self, client, camera, monkeypatch):
+        """Somebody saves while the page is made."""
+
+        def slow(*arguments):
+            cameras.apply_config(camera, parse_config(draft(threshold_seconds=60), file_name="t"))
+
+        monkeypatch.setattr(snapshots, "find", slow)
+        shown = client.get(address("zones", camera)).context
+        assert shown["saved"]["rules"][0]["threshold_seconds"] == 10
+        late = save(client, camera, shown["saved"], version=shown["version"])
+        assert (late.status_code, thresholds(camera)) == (409, [60])
+
+    @pytest.mark.parametrize("posted", [{}, {"document": ""}, {"document": " \n\t"}])
+    @pytest.mark.parametrize(
+        "headers", [{}, {"Accept": "application/json"}, {"HX-Request": "true"}]
+    )
+    def test_nothing_sent_clears_nothing(self, client, camera, posted, headers):
+        posted = {**posted, "version": rule_drafts.version_of(camera)}
+        response = client.post(address("zones", camera), posted, headers=headers)
+        assert response.status_code == 422
+        assert "The draft is empty" in response.content.decode()
+        assert (camera.zones.count(), camera.rules.count()) == (1, 1)
+
+    @pytest.mark.parametrize("text", ["{}", "zones: []\nrules: []\n"])
+    def test_to_clear_everything_is_said(self, client, camera, text):
+        assert save(client, camera, None, text=text).status_code == 303
+        assert (camera.zones.count(), camera.rules.count()) == (0, 0)
+
+    def test_a_refusal_reads_as_a_sentence(self, client, camera):
+        page = save(client, camera, draft(threshold_seconds=-1)).content.decode()
+        assert "The draft: rules[0].threshold_seconds must be a number" in page
 
     @pytest.mark.parametrize(
         "text", ["zones: [", "[]", "3", "zones: 7", "rules: [3]", "x" * 300_000]

@@ -1,11 +1,10 @@
 """Give public detections an identity over time, with the trackers that the cameras use."""
 
-import time
 from pathlib import Path
 
+from detection.services import detection_tracks
 from hitlsite.commands import Command as DoorCommand
 from hitlsite.commands import write_json
-from hitlsite.errors import DomainError
 
 
 class Command(DoorCommand):
@@ -31,68 +30,17 @@ class Command(DoorCommand):
         parser.add_argument("--json", type=Path, metavar="OUT", help="write a report here")
 
     def handle(self, *args, sequence, detections, tracker, scores, output, **options):
-        from detection.vision import mot
-        from detection.vision.tracking import make_tracker
-
-        info = self._info(sequence, options["frame_size"], options["fps"])
-        source = detections or sequence / "det" / "det.txt"
-        if output.resolve() == source.resolve():
-            raise DomainError("results_unwritable", f"{output} is the file of the detections.")
-        rows = mot.read_rows(source, length=info.length)
-        scaled, scale = mot.scale_scores(rows.scores, scores)
-        rows = mot.Rows(rows.frames, rows.ids, rows.boxes, scaled)
-        started = time.perf_counter()
-        size = info.frame_size
-        ours = make_tracker(tracker, sampling_fps=info.fps, frame_size=size)
-        frames = mot.find_frames(rows, info.fps)
-        with self.progress(len(frames), "frame") as bar:
-            found = mot.track(
-                rows, ours, fps=info.fps, frame_size=size, frames=frames, progress=bar.update
-            )
-        seconds = time.perf_counter() - started
-        mot.write_rows(output, found)
-        report = {
-            "sequence": info.name,
-            "tracker": tracker,
-            "scores": scale,
-            "detections": len(rows),
-            "frames": int(rows.frames[-1]),
-            "tracks": len(set(found.ids.tolist())),
-            "rows": len(found),
-            "seconds": round(seconds, 3),
-            "output": str(output),
-        }
+        info = detection_tracks.describe_sequence(
+            sequence, frame_size=options["frame_size"], fps=options["fps"]
+        )
+        report = detection_tracks.track_file(
+            detections or sequence / "det" / "det.txt",
+            output,
+            info,
+            tracker=tracker,
+            scale=scores,
+            show_progress=lambda total: self.progress(total, "frame"),
+        )
         if options["json"]:
             write_json(options["json"], report)
         self.stdout.write("{tracks} tracks, {rows} boxes in {output}".format(**report))
-
-    def _info(self, sequence, frame_size, fps):
-        from detection.vision import mot
-
-        if sequence is None:
-            if frame_size is None or fps is None:
-                message = "--detections needs --frame-size and --fps; a --sequence knows its own."
-                raise DomainError("arguments_missing", message)
-            return mot.SequenceInfo("", checked_fps(fps), parse_frame_size(frame_size), None)
-        if frame_size is not None or fps is not None:
-            message = "--frame-size and --fps go with --detections; a --sequence knows its own."
-            raise DomainError("arguments_contradict", message)
-        return mot.read_sequence_info(sequence)
-
-
-def parse_frame_size(text):
-    """Read "WxH" into two whole numbers above 0."""
-    parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
-        raise DomainError("frame_size_invalid", f"--frame-size must be WxH in px, not {text!r}.")
-    width, height = map(int, parts)
-    if not (0 < width <= 100_000 and 0 < height <= 100_000):
-        raise DomainError("frame_size_invalid", f"--frame-size {text} is no size of a picture.")
-    return width, height
-
-
-def checked_fps(fps):
-    """Return the frame rate, which must be a number above 0."""
-    if not 0 < fps <= 10_000:
-        raise DomainError("fps_invalid", f"--fps must be a number above 0, not {fps:g}.")
-    return fps

@@ -8,6 +8,7 @@ whole or not at all; a refusal names the file and the key as they stand in it.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from detection.rules.base import ZoneSpec
@@ -72,29 +73,31 @@ def read_dialects(
     """
     scale = Scale.checked(frame_size, body_height_share, fps)
     zones_part, rules_part = _find_parts(zones_text, rules_text, zones_file, rules_file)
-    zones = ZonesRead.of_known(known_zones)
-    notes: list[str] = []
+    zones, notes = ZonesRead.of_known(known_zones), []
+    rules, zones_dialect, rules_dialect = (), None, None
     if zones_part is not None:
-        try:
+        with _refusing_by_name(zones_part):
             zones = read_zone_list(zones_part.value, scale)
-        except Refusal as refusal:
-            raise name_refusal(refusal, zones_part.file_name) from None
-        notes.append(f"{zones_part.file_name}: zones read as {zones.dialect}")
-    rules, dialect = (), None
+        zones_dialect = zones.dialect
+        notes.append(f"{zones_part.file_name}: zones read as {zones_dialect}")
+    said = zones.find_unapplied()
     if rules_part is not None:
-        try:
-            zones, rules, dialect, said = _read_rules(rules_part, zones, scale, known_classes)
-        except Refusal as refusal:
-            raise name_refusal(refusal, rules_part.file_name) from None
-        notes += [f"{rules_part.file_name}: rules read as {dialect}", *zones.tell(), *said]
-    else:
-        notes += [*zones.tell(), *zones.find_unapplied()]
+        with _refusing_by_name(rules_part):
+            zones, rules, rules_dialect, said = _read_rules(rules_part, zones, scale, known_classes)
+        notes.append(f"{rules_part.file_name}: rules read as {rules_dialect}")
+    notes += [*zones.tell(), *said]
     return Imported(
-        RulesConfig(zones.zones, tuple(rules)),
-        tuple(notes),
-        zones.dialect if zones_part is not None else None,
-        dialect,
+        RulesConfig(zones.zones, tuple(rules)), tuple(notes), zones_dialect, rules_dialect
     )
+
+
+@contextmanager
+def _refusing_by_name(part):
+    """Tell a refusal under the name of the file that it is about."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise name_refusal(refusal, part.file_name) from None
 
 
 def _read_rules(part, zones, scale, known_classes):

@@ -231,7 +231,7 @@ class _Reading:
 
     def _place(self, draft, value):
         """Give the entry its zones; False when none is left for it, which a note tells."""
-        kind, section = draft.entry["kind"], draft.section
+        section = draft.section
         if section == "restricted_zone":
             chosen = self._choose_restricted(draft, value)
         elif value.get(ZONES.get(section)):
@@ -239,11 +239,13 @@ class _Reading:
         elif section in ZONES:
             chosen = self._choose_all(draft)
         else:
-            chosen = self._choose_enabling(kind)
+            chosen = self._choose_enabling(draft)
         if chosen is None:
             self.notes.append(f"{draft.key}: left out, no zone remains for it")
             return False
         draft.entry["zones"] = chosen
+        # Zones that no line of the file names are told under what chose them.
+        draft.zone_keys = draft.zone_keys or [draft.key] * len(chosen)
         return True
 
     def _choose_named(self, draft, references):
@@ -274,13 +276,29 @@ class _Reading:
             self.notes.append(f"{draft.key}: no zone is named, so these count: {', '.join(chosen)}")
         return chosen or None
 
-    def _choose_enabling(self, kind):
-        """Return the zones that name a kind in rules_enabled; without any, the whole picture."""
-        return [
-            zone.name
-            for zone in self.zones.zones
-            if kind in (self.zones.sides[zone.name].rules_enabled or ())
-        ]
+    def _choose_enabling(self, draft):
+        """Return the zones that name the kind in rules_enabled.
+
+        Where none does, it is the zones that let everything in; and the whole picture only where
+        no zone says anything of rules.
+        """
+        kind = draft.entry["kind"]
+        usable = [zone.name for zone in self.zones.zones if zone.kind != "private"]
+        limits = {name: self.zones.sides[name].rules_enabled for name in usable}
+        if all(limit is None for limit in limits.values()):
+            self.notes.append(
+                f"{draft.key}: no zone has rules_enabled, so the whole picture counts"
+            )
+            return []
+        naming = [name for name in usable if kind in (limits[name] or ())]
+        if naming:
+            self.notes.append(f"{draft.key}: these zones enable it: {', '.join(naming)}")
+            return naming
+        open_to_all = [name for name in usable if limits[name] is None]
+        if open_to_all:
+            listed = ", ".join(open_to_all)
+            self.notes.append(f"{draft.key}: no zone enables it by name, so these count: {listed}")
+        return open_to_all or None
 
     def _choose_restricted(self, draft, value):
         """Return the zones of the restricted types, which become restricted zones of ours."""

@@ -57,6 +57,16 @@ def test_a_struggle_fires_at_every_rate(fps):
     assert incident.hits[0].why.startswith("aggression between 2 persons in frame for ")
 
 
+def test_however_many_struggle_the_key_is_short():
+    crowd = {
+        number: struggling(0.6 + 0.01 * (number % 20), number % 2, since=2.0, until=10.0)
+        for number in range(1, 61)
+    }
+    (incident,) = incidents([brawl()], film(crowd, fps=5.0, until=16), fps=5.0)
+    assert incident.hits[0].numbers["count"] > 40
+    assert len(incident.key) < 40
+
+
 def test_every_rate_opens_at_the_same_time():
     opened = {
         fps: incidents([brawl()], film(fight(), fps=fps, until=16), fps=fps)[0].opened_at_seconds

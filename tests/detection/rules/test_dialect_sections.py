@@ -29,7 +29,7 @@ class TestNested:
             "loitering": (("Main gate", "Lobby"), ("person",)),
             "object_left_unattended": (("Lobby",), ("backpack",)),
             "restricted_zone_entry": (("Main gate",), ("car",)),
-            "rapid_movement": ((), ("person",)),
+            "rapid_movement": (("Lobby",), ("person",)),
             "crowd_formation": (("Lobby",), ("person",)),
         }
         assert imported.rules_dialect == "nested sections of thresholds"
@@ -82,7 +82,7 @@ class TestNested:
         imported = read(rules="rapid_movement: {frame_window: 1}")
         shortest = RULE_KINDS["rapid_movement"].parameters_by_name["window_seconds"].minimum
         assert by_kind(imported)["rapid_movement"].parameters["window_seconds"] == shortest
-        assert "raised to the shortest window there is" in imported.notes[-1]
+        assert "raised to the shortest window there is" in " ".join(imported.notes)
 
     def test_types_pick_the_restricted_zones_and_make_them_so(self):
         imported = read(BY_TYPE, "restricted_zone: {restricted_types: [LOBBY]}")
@@ -124,7 +124,41 @@ class TestNested:
     def test_rapid_movement_keeps_to_zones_that_enable_it(self):
         zones = BY_TYPE.replace("[restricted_zone, loitering]", "[rapid_movement]")
         assert read(zones, "rapid_movement: {}").config.rules[0].zones == ("Main gate",)
-        assert read(BY_TYPE, "rapid_movement: {}").config.rules[0].zones == ()
+
+    @pytest.mark.parametrize(
+        ("limits", "zones", "note"),
+        [
+            ({}, [()], "no zone has rules_enabled, so the whole picture counts"),
+            (
+                {"bay": ["loitering"]},
+                [("yard",)],
+                "no zone enables it by name, so these count: yard",
+            ),
+            (
+                {"bay": ["loitering"], "yard": ["rapid_movement"], "desk": ["rapid_movement"]},
+                [("yard",)],
+                "these zones enable it: yard",
+            ),
+            (
+                {"bay": ["loitering"], "yard": ["loitering"], "desk": ["rapid_movement"]},
+                [],
+                "left out, no zone remains for it",
+            ),
+            ({"desk": ["rapid_movement"]}, [()], "so the whole picture counts"),
+        ],
+    )
+    def test_rapid_movement_never_widens_what_the_zones_say(self, limits, zones, note):
+        written = [
+            {"id": name, "type": kind, "polygon": [[0, 0], [90, 0], [90, 90]]}
+            for name, kind in (("bay", "monitored"), ("yard", "monitored"), ("desk", "private"))
+        ]
+        for zone in written:
+            if zone["id"] in limits:
+                zone["rules_enabled"] = limits[zone["id"]]
+        imported = read(json.dumps(written), "rapid_movement: {}")
+        assert [rule.zones for rule in imported.config.rules] == zones
+        told = [line for line in imported.notes if line.startswith("rapid_movement: ")]
+        assert [note in line for line in told] == [True]
 
     def test_a_zone_that_is_not_enabled_is_left_out_of_rules_too(self):
         imported = read(BY_ZONE_ID, "loitering: {monitored_zones: [z1, z2]}")
@@ -266,7 +300,7 @@ class TestFlat:
             "loitering": ("Main gate", "Lobby"),
             "object_left_unattended": ("Lobby",),
             "restricted_zone_entry": ("Main gate",),
-            "rapid_movement": (),
+            "rapid_movement": ("Lobby",),
             "crowd_formation": ("Lobby",),
         }
         assert rules["loitering"].parameters["threshold_seconds"] == 45

@@ -50,6 +50,49 @@ def test_a_run_split_anywhere_is_the_unsplit_run(cut):
     assert engine.state() == whole.state()
 
 
+def test_a_blob_found_beside_an_open_incident_is_the_same_thing():
+    """The detector's box grows over a blob that formed beside it, while the owner is back."""
+    back = walker(1, *LEAVES.way[:4], (40, 0.95, 0.9), (44, 0.5, 0.9), (90, 0.5, 0.9))
+    narrow = walker(4, (10, 0.45, 0.9), (45.9, 0.45, 0.9), class_name="suitcase", size=(0.06, 0.08))
+    wide = replace(narrow, way=((46, 0.48, 0.9), (90, 0.48, 0.9)), size=(0.12, 0.08))
+    beside = Blob(start=45.6, settles=0.2, box=(0.475, 0.82, 0.54, 0.9))
+
+    (incident,) = run([back, narrow, wide], [beside], rule(grace_seconds=8.0), until=80)
+
+    assert incident.close_reason == "rule_stopped"
+    assert incident.hits[0].numbers["state"] == "reclaimed"
+    assert set(incident.track_ids) == {4}
+
+
+EARLY = walker(9, (0, 0.51, 0.9), (6, 0.51, 0.9), class_name="suitcase", size=(0.06, 0.08))
+
+
+def visit(begin, *, gone=200):
+    """Return somebody who puts a suitcase where one stood in the beginning, and leaves it."""
+    steps = ((0, 0.0), (4, 0.5), (6, 0.5), (10, 0.95), (gone, 0.95))
+    owner = walker(1, *((begin + after, x, 0.9) for after, x in steps))
+    put = begin + 5
+    return [owner, replace(SUITCASE, way=((put, 0.51, 0.9), (begin + gone, 0.51, 0.9)))]
+
+
+@pytest.mark.parametrize(("begin", "count"), [(30, 0), (80, 1), (300, 1)])
+def test_a_place_of_the_start_seen_empty_for_a_minute_is_like_any_other(begin, count):
+    assert len(run([EARLY, *visit(begin)], until=begin + 60)) == count
+
+
+def test_a_place_behind_people_is_not_seen_empty():
+    before_it = walker(7, (7, 0.51, 0.95), (78, 0.51, 0.95))
+
+    assert run([EARLY, before_it, *visit(80)], until=140) == []
+    assert len(run([EARLY, before_it, *visit(150)], until=210)) == 1
+
+
+def test_what_settles_anew_at_a_place_of_the_start_is_new():
+    settled = Blob(start=35.0)
+
+    assert len(run([EARLY, *visit(30)], [settled], until=90)) == 1
+
+
 def test_what_is_gone_is_forgotten():
     engine = engine_of()
     blobs = [

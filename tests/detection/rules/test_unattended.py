@@ -323,3 +323,14 @@ def test_what_stands_in_a_private_zone_is_nobodys_business():
     private = ZoneSpec("flat", "private", HALL.polygon)
 
     assert run([LEAVES], [Blob()], zones=(HALL, private)) == []
+
+
+@pytest.mark.parametrize("after", [10.0, 15.0])
+def test_rare_frames_still_know_the_owner(after):
+    """At a frame in five seconds who put it down is last seen beside it, or on the way, before."""
+    blob = Blob(start=15.0, settles=after)
+
+    (incident,) = run([LEAVES], [blob], fps=0.2, until=120)
+
+    assert incident.hits[0].numbers["owner_track_id"] == 1
+    assert incident.opened_at_seconds == pytest.approx(34.09, abs=10)

@@ -55,6 +55,10 @@ def test_every_kind_has_a_sentence_with_all_of_it_filled_in(kind):
             "heights, for 60 s or longer.",
         ),
         (
+            {"kind": "aggression", "zones": ["hall"]},
+            "Two or more people struggle within reach of each other in “hall” for 2 s or longer.",
+        ),
+        (
             {"kind": "rapid_movement", "zones": ["hall"], "classes": ["person"]},
             "A person moves in “hall” at 2 body heights/s or faster.",
         ),

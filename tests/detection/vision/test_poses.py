@@ -87,12 +87,17 @@ def strike(fps, *, pairs=((0.5, 0.6),), seconds=2.0, speed=2.0, restart_at=None,
     return speeds
 
 
-@pytest.mark.parametrize("fps", [25.0, 10.0, 5.0, 2.0])
+@pytest.mark.parametrize("fps", [25.0, 10.0, 5.0, 4.0])
 @pytest.mark.parametrize("speed", [0.0, 1.0, 3.0])
 def test_the_speed_of_limbs_is_the_same_at_every_rate(fps, speed):
     speeds = strike(fps, speed=speed)
     assert speeds[0] is None
     assert speeds[1:] == pytest.approx([speed] * (len(speeds) - 1), abs=1e-6)
+
+
+@pytest.mark.parametrize("fps", [3.0, 2.0, 1.0])
+def test_between_frames_far_apart_a_limb_may_have_been_anywhere(fps):
+    assert set(strike(fps, seconds=4.0)) == {None}
 
 
 def test_a_body_that_moves_as_a_whole_has_no_limb_speed():

@@ -67,6 +67,24 @@ def test_a_bag_is_found_at_its_place_from_when_it_was_put_down(fps):
         np.testing.assert_allclose(one.box_xyxy, BAG_BOX, atol=5 / HEIGHT)
 
 
+@pytest.mark.parametrize("fps", [1, 0.5, 0.25, 0.2])
+def test_a_bag_is_found_as_soon_as_rare_frames_can_tell(fps):
+    told = watch(Stage([BAG]), fps=fps, until=60)
+
+    settled = next(at for at, observations in told if observations)
+    assert settled <= PUT_DOWN + 4.0 + 2 / fps
+    assert len(seen_in(told)) == 1
+
+
+def test_a_gap_in_a_stream_is_no_time_at_rest():
+    """What stood there before the gap and after it need not have stood there meanwhile."""
+    statics, stage = StaticForeground(), Stage([BAG])
+    watch(stage, until=11.0, statics=statics)
+
+    frame = next(frame for frame in stage.frames(0.01, 200) if frame.at_seconds >= 100)
+    assert statics.update(frame, track(stage, frame.at_seconds)) == ()
+
+
 def test_the_first_sighting_is_told_once_and_everything_else_is_of_the_frame():
     told = watch(Stage([BAG]), until=30)
 

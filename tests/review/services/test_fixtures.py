@@ -35,8 +35,8 @@ def reject(item, by, reason="baseline_noise"):
     return decisions.decide(item.pk, by=by, verdict="rejected", reason=reason)
 
 
-def actions():
-    return list(AuditEntry.objects.values_list("action", flat=True))
+def told(action):
+    return AuditEntry.objects.select_related("detail").get(action=action).detail.content
 
 
 def test_what_is_rejected_as_noise_belongs_there(item, camera, reviewer):
@@ -45,7 +45,11 @@ def test_what_is_rejected_as_noise_belongs_there(item, camera, reviewer):
     kept = Fixture.objects.get()
     assert (kept.camera, kept.incident, kept.class_name) == (camera, item.incident, "backpack")
     assert cameras.fixture_boxes(camera) == [tuple(BOX)]
-    assert "fixture.added" in actions()
+    assert told("fixture.added") == {
+        "incident": item.incident_id,
+        "box_xyxy": BOX,
+        "class_name": "backpack",
+    }
 
 
 @pytest.mark.parametrize("reason", ["wrong_class", "duplicate", "low_quality"])
@@ -73,7 +77,7 @@ def test_taking_the_verdict_back_takes_the_fixture_back(item, camera, reviewer):
     decisions.undo(by=reviewer)
 
     assert cameras.fixture_boxes(camera) == []
-    assert "fixture.removed" in actions()
+    assert told("fixture.removed") == told("fixture.added")
 
 
 def test_reopening_the_item_takes_the_fixture_back(item, camera, reviewer, supervisor):
