@@ -141,7 +141,7 @@ def film(people, frames, taken):
         started = time.process_time()
         tracked = tracker.update(found, at)
         taken["tracker"].append(time.process_time() - started)
-        bags = [Observation(at, place, "suitcase", 0.9, bag) for place, bag in enumerate(BAGS)]
+        bags = [Observation(at, -n, "unknown object", 0.9, bag) for n, bag in enumerate(BAGS, 1)]
         yield replace(tracked, foreground=tuple(bags))
 
 

@@ -36,8 +36,7 @@ def register_watch(
 ):
     """Make or find the camera, give it its configuration, and register the footage.
 
-    Everything that a person can get wrong is checked before anything is stored, and what is
-    refused after all (a session that holds another file) stores nothing.
+    Whatever is refused, before or after all (a session that holds another file), stores nothing.
 
     Args:
         config_path: zones and rules in our own form, both replaced.
@@ -48,8 +47,7 @@ def register_watch(
     _refuse_two_configs(config_path, zones_path, rules_path)
     settled = _settled(fps, detector, tracker)
     values = _probe(location)
-    known_classes = inference.class_names(detector or settings.DETECTOR)
-    read = _config_reader(config_path, zones_path, rules_path, known_classes)
+    read = _config_reader(config_path, zones_path, rules_path, detector)
     with transaction.atomic():
         site = cameras.find_site(site_name)
         camera = cameras.get_or_create_camera(site, camera_name, **settled)
@@ -76,13 +74,14 @@ def _settled(fps, detector, tracker):
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _config_reader(config_path, zones_path, rules_path, known_classes):
+def _config_reader(config_path, zones_path, rules_path, detector):
     """Return a function of (camera, frame size) that answers (config or None, notes).
 
     Files are read, and our own form is checked, before the function is called.
     """
     from detection.rules.config import parse_config
 
+    known_classes = inference.class_names(detector or settings.DETECTOR)
     if config_path:
         text = rule_imports.read_text(config_path)
         config = parse_config(text, file_name=str(config_path), known_classes=known_classes)

@@ -80,17 +80,11 @@ def plan_import(
         known_zones=_known_zones(current),
         **{name: value for name, value in reading.items() if value is not None},
     )
-    keeps_rules = imported.rules_dialect is None
-    return ImportResult(
-        config=_keep_rules(current, imported.config, zones_file)
-        if keeps_rules
-        else imported.config,
-        before=current,
-        notes=imported.notes,
-        zones_dialect=imported.zones_dialect,
-        rules_dialect=imported.rules_dialect,
-        frame_size=frame_size,
-    )
+    config, rules_dialect = imported.config, imported.rules_dialect
+    if rules_dialect is None:
+        config = _keep_rules(current, config, zones_file)
+    dialects = imported.zones_dialect, rules_dialect
+    return ImportResult(config, current, imported.notes, *dialects, frame_size)
 
 
 def import_report(camera, result):

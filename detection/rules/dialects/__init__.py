@@ -74,21 +74,17 @@ def read_dialects(
     scale = Scale.checked(frame_size, body_height_share, fps)
     zones_part, rules_part = _find_parts(zones_text, rules_text, zones_file, rules_file)
     zones, notes = ZonesRead.of_known(known_zones), []
-    rules, zones_dialect, rules_dialect = (), None, None
     if zones_part is not None:
         with _refusing_by_name(zones_part):
             zones = read_zone_list(zones_part.value, scale)
-        zones_dialect = zones.dialect
-        notes.append(f"{zones_part.file_name}: zones read as {zones_dialect}")
-    said = zones.find_unapplied()
+        notes.append(f"{zones_part.file_name}: zones read as {zones.dialect}")
+    with _refusing_by_name(rules_part):
+        zones, rules, rules_dialect, said = _read_rules(rules_part, zones, scale, known_classes)
     if rules_part is not None:
-        with _refusing_by_name(rules_part):
-            zones, rules, rules_dialect, said = _read_rules(rules_part, zones, scale, known_classes)
         notes.append(f"{rules_part.file_name}: rules read as {rules_dialect}")
     notes += [*zones.tell(), *said]
-    return Imported(
-        RulesConfig(zones.zones, tuple(rules)), tuple(notes), zones_dialect, rules_dialect
-    )
+    config, zones_dialect = RulesConfig(zones.zones, tuple(rules)), zones_part and zones.dialect
+    return Imported(config, tuple(notes), zones_dialect, rules_dialect)
 
 
 @contextmanager
@@ -101,7 +97,9 @@ def _refusing_by_name(part):
 
 
 def _read_rules(part, zones, scale, known_classes):
-    """Return (zones, rules, dialect, notes); rules may make zones restricted."""
+    """Return (zones, rules, dialect, notes); rules may make zones restricted, and may be None."""
+    if part is None:
+        return zones, (), None, zones.find_unapplied()
     if part.is_dialect:
         read = read_sections(part.value, zones, scale, known_classes)
         return read.zones, read.rules, read.dialect, read.notes
