@@ -61,14 +61,14 @@ def test_every_command_of_ours_is_in_the_table():
     assert said == ours
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_make_target_and_link_exists(page):
-    text = page.read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", PAGES, ids=lambda document: str(document.relative_to(ROOT)))
+def test_every_make_target_and_link_exists(document):
+    text = document.read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ([a-z][a-z-]*)\b(?=[`\s\n]*(?:$|#|ARGS|`))", text, re.M):
         assert re.search(rf"^{target}:", makefile, re.M), target
     for link in re.findall(r"\]\(([^)#]+)\)", text):
-        assert "://" in link or (page.parent / link).exists(), link
+        assert "://" in link or (document.parent / link).exists(), link
 
 
 def test_the_data_folder_is_ignored_by_git():

@@ -116,10 +116,10 @@ class TestList:
         assert address not in read(open_page(client, reviewer, "cameras"))
         assert address in read(open_page(client, supervisor, "cameras"))
 
-    @pytest.mark.parametrize("page", ["cameras", "camera_add"])
-    def test_a_device_and_a_stranger_see_nothing(self, client, camera, device_user, page):
-        assert client.get(reverse(f"detection:{page}")).status_code == 302
-        assert open_page(client, device_user, page).status_code == 403
+    @pytest.mark.parametrize("name", ["cameras", "camera_add"])
+    def test_a_device_and_a_stranger_see_nothing(self, client, camera, device_user, name):
+        assert client.get(reverse(f"detection:{name}")).status_code == 302
+        assert open_page(client, device_user, name).status_code == 403
 
 
 class TestDetail:
@@ -170,11 +170,11 @@ class TestDetail:
             assert "<script>x" not in text
             assert "<b>door" not in text
 
-    @pytest.mark.parametrize("page", ["camera", "camera_edit", "camera_import"])
-    def test_a_foreign_camera_is_not_there(self, client, camera, page):
+    @pytest.mark.parametrize("name", ["camera", "camera_edit", "camera_import"])
+    def test_a_foreign_camera_is_not_there(self, client, camera, name):
         foreigner = person("boss", people.SUPERVISOR, factories.site("Elsewhere"))
-        assert open_page(client, foreigner, page, camera.pk).status_code == 404
-        assert open_page(client, foreigner, page, 10**30).status_code == 404
+        assert open_page(client, foreigner, name, camera.pk).status_code == 404
+        assert open_page(client, foreigner, name, 10**30).status_code == 404
 
     def test_what_cannot_be_read_is_said(self, client, camera, reviewer):
         camera.rules.create(name="odd", kind="teleporting")
@@ -368,11 +368,11 @@ class TestForm:
         assert 'aria-invalid="true"' in text
         assert Camera.objects.count() == 1
 
-    @pytest.mark.parametrize("page", ["camera_add", "camera_edit", "camera_import"])
-    def test_is_not_for_reviewers(self, client, camera, reviewer, page):
-        args = [] if page == "camera_add" else [camera.pk]
+    @pytest.mark.parametrize("name", ["camera_add", "camera_edit", "camera_import"])
+    def test_is_not_for_reviewers(self, client, camera, reviewer, name):
+        args = [] if name == "camera_add" else [camera.pk]
         client.force_login(reviewer)
-        address = reverse(f"detection:{page}", args=args)
+        address = reverse(f"detection:{name}", args=args)
         assert client.get(address).status_code == 403
         assert client.post(address, form()).status_code == 403
         assert AuditEntry.objects.count() == 0
