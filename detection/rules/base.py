@@ -174,11 +174,14 @@ class Holding:
     Attributes:
         subject: a Subject's number, or a text naming what is no single track.
         participants: the subjects in sight that make the rule hold.
+        counts_for: the open incident and the hit in it that this has kept alive before; a rule
+            that returns the same holding again saves the search for them.
     """
 
     subject: int | str
     zone: str
     participants: Sequence[Subject]
+    counts_for: tuple | None = None
 
 
 LIFECYCLE_PARAMETERS = {

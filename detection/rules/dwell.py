@@ -5,6 +5,8 @@ source's clock. Short absences (a jittering box at the zone's edge, a missed det
 interrupt it; absences longer than the grace start it anew.
 """
 
+from dataclasses import dataclass
+
 from detection.rules.base import (
     DAY_SECONDS,
     LIFECYCLE_PARAMETERS,
@@ -16,6 +18,15 @@ from detection.rules.base import (
 )
 
 
+@dataclass(slots=True)
+class Stay:
+    """When somebody was first and last seen inside, and the holding that it became."""
+
+    first: float
+    last: float
+    holding: Holding | None = None
+
+
 class DwellRule(Rule):
     """Holds while a subject's dwell in a zone has reached ``threshold_name``."""
 
@@ -24,8 +35,8 @@ class DwellRule(Rule):
     def __init__(self, spec, zones, timing):
         super().__init__(spec, zones, timing)
         self._shortest_stay = timing.shortest_stay(self.parameters[self.threshold_name])
-        # Per zone: subject number -> [first, last] time inside.
-        self._stays: dict[str, dict[int, list[float]]] = {zone: {} for zone in self.zones}
+        # By zone and subject number.
+        self._stays: dict[str, dict[int, Stay]] = {zone: {} for zone in self.zones}
 
     @property
     def is_idle(self):
@@ -41,16 +52,18 @@ class DwellRule(Rule):
             for subject in scene.members(zone, self.classes):
                 number = subject.number
                 stay = stays.get(number)
-                if stay is None or at_seconds - stay[1] > longest_gap:
-                    stays[number] = stay = [at_seconds, at_seconds]
+                if stay is None or at_seconds - stay.last > longest_gap:
+                    stays[number] = stay = Stay(at_seconds, at_seconds)
                 else:
-                    stay[1] = at_seconds
-                if at_seconds - stay[0] >= shortest and (takes_all or self.takes(subject)):
-                    holdings.append(Holding(number, zone, (subject,)))
+                    stay.last = at_seconds
+                if at_seconds - stay.first >= shortest and (takes_all or self.takes(subject)):
+                    if stay.holding is None:
+                        stay.holding = Holding(number, zone, (subject,))
+                    holdings.append(stay.holding)
         return holdings
 
     def numbers(self, subject, zone, until_seconds):
-        first_seconds = self._stays[zone][subject][0]
+        first_seconds = self._stays[zone][subject].first
         return {
             "dwell_seconds": round(until_seconds - first_seconds, 3),
             "since_seconds": round(first_seconds, 3),
@@ -64,13 +77,13 @@ class DwellRule(Rule):
 
     def state(self):
         return {
-            zone: [[number, *stay] for number, stay in stays.items()]
+            zone: [[number, stay.first, stay.last] for number, stay in stays.items()]
             for zone, stays in self._stays.items()
         }
 
     def restore(self, state):
         for zone in self.zones:
-            self._stays[zone] = {number: [first, last] for number, first, last in state[zone]}
+            self._stays[zone] = {number: Stay(first, last) for number, first, last in state[zone]}
 
 
 class Loitering(DwellRule):

@@ -104,10 +104,11 @@ class OpenIncident:
     peak_at: float = 0.0
     box: tuple = (0.0, 0.0, 0.0, 0.0)
 
-    def start_hit(self, rule: int, zone: str, at_seconds: float) -> None:
+    def start_hit(self, rule: int, zone: str, at_seconds: float) -> Hit:
         hit = Hit(rule, zone, at_seconds, at_seconds)
         self.hits.append(hit)
         self.holding[rule, zone] = hit
+        return hit
 
     def watch(self, participants: Sequence[Subject], at_seconds: float) -> None:
         """Keep the tracks that take part, and the best observation."""
@@ -240,6 +241,12 @@ class Lifecycle:
         changed: dict[int | str, str] = {}
         known = self._open
         for rule, holding in holdings:
+            if holding.counts_for is not None:
+                incident, hit = holding.counts_for
+                if hit.numbers is None:
+                    hit.last_held = at_seconds
+                    incident.watch(holding.participants, at_seconds)
+                    continue
             incident = known.get(holding.subject)
             hit = incident.holding.get((rule, holding.zone)) if incident else None
             if hit is not None:
@@ -249,9 +256,10 @@ class Lifecycle:
             else:
                 changed.setdefault(holding.subject, UPDATED if incident else OPENED)
                 incident = incident or self._begin(rule, holding, at_seconds)
-                incident.start_hit(rule, holding.zone, at_seconds)
+                hit = incident.start_hit(rule, holding.zone, at_seconds)
                 ends = at_seconds + self._longest_gaps[rule] - TIMESTAMP_SLACK_SECONDS
                 self._none_stops_before = min(self._none_stops_before, ends)
+            holding.counts_for = incident, hit
             incident.watch(holding.participants, at_seconds)
         return [
             Transition(kind, self._record(self._open[subject])) for subject, kind in changed.items()
