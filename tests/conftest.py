@@ -122,7 +122,7 @@ def _groups_outlive_a_flush():
 
     from hitlsite import people
 
-    groups = importlib.import_module("training.migrations.0003_camera_permissions")
+    groups = importlib.import_module("training.migrations.0005_workplace_permissions")
 
     def grant(sender, **kwargs):
         if sender.label == "training":

@@ -26,6 +26,7 @@ from hitlsite import storage
 from hitlsite.models import Site
 from review.models import Decision, PrivacyScan, Redaction, TrainingItem
 from review.ranking import priority
+from review.services import tallies
 from review.services.conversion import provenance
 
 WIDTH, HEIGHT, CLIP_FPS = 320, 180, 10
@@ -277,6 +278,7 @@ def item(incident=None, *, status="pending_review", privacy="clear", proposal=No
         proposal=proposal,
         **columns,
     )
+    tallies.added(made)
     for row in incident.evidence.all():
         _looked_at(made, row)
     return made
@@ -357,7 +359,7 @@ def many_items(site, count, *, status="pending_review", privacy="clear", camera=
     made = Incident.objects.bulk_create(
         (_one_of_many(number, source, part, served) for number in range(count)), batch_size=2000
     )
-    return TrainingItem.objects.bulk_create(
+    items = TrainingItem.objects.bulk_create(
         (
             TrainingItem(
                 site=site,
@@ -374,6 +376,8 @@ def many_items(site, count, *, status="pending_review", privacy="clear", camera=
         ),
         batch_size=2000,
     )
+    tallies.recount(site)
+    return items
 
 
 def _one_of_many(number, source, part, served):

@@ -7,6 +7,8 @@ os.environ.setdefault("SECOND_LOOK_DATA_DIR", tempfile.mkdtemp(prefix="second-lo
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 os.environ["CELERY_BROKER_URL"] = "memory://"
+# Which items two people must see is chance; tests of that say so themselves.
+os.environ.setdefault("SECOND_REVIEW_SHARE", "0")
 if os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 

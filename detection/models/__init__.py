@@ -4,6 +4,7 @@ from detection.models.camera import Camera, Device, Fixture, Rule, Snapshot, Zon
 from detection.models.deployment import Deployment
 from detection.models.footage import Footage, Photo, PhotoDetection, Segment
 from detection.models.incident import Evidence, Incident, IncidentEvent, RuleHit
+from detection.models.sample import SampleDraw
 from detection.models.track import TrackLog
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "PhotoDetection",
     "Rule",
     "RuleHit",
+    "SampleDraw",
     "Segment",
     "Snapshot",
     "TrackLog",

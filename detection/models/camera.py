@@ -27,6 +27,15 @@ class Camera(models.Model):
     estimates_poses = models.BooleanField(
         default=False, help_text="estimate poses where people are close together"
     )
+    photo_on_detection = models.BooleanField(
+        default=False, help_text="keep a photo when something new is detected"
+    )
+    photo_every_seconds = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1.0)],
+        help_text="keep a photo so often; empty: never",
+    )
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -20,6 +20,7 @@ class Footage(models.Model):
         UPLOAD = "upload"
         IMAGES = "images"
         STREAM = "stream"
+        IMPORT = "import"
 
     camera = models.ForeignKey(Camera, on_delete=models.PROTECT, related_name="footage")
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -113,6 +114,11 @@ class Segment(Leased):
 
 
 class Photo(models.Model):
+    class Origin(models.TextChoices):
+        UPLOAD = "upload"
+        SNAPSHOT = "snapshot"
+        IMPORT = "import"
+
     camera = models.ForeignKey(Camera, on_delete=models.PROTECT, related_name="photos")
     device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.PROTECT)
     client_id = models.CharField(max_length=100, blank=True)
@@ -123,6 +129,7 @@ class Photo(models.Model):
     height = models.PositiveIntegerField()
     captured_at = models.DateTimeField()
     clock_offset_seconds = models.FloatField(default=0.0)
+    origin = models.CharField(max_length=8, choices=Origin.choices, default=Origin.UPLOAD)
     detected_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -139,6 +146,10 @@ class Photo(models.Model):
             models.UniqueConstraint(
                 fields=["camera", "received_sha256"], name="photo_content_is_unique_in_camera"
             ),
+        ]
+        indexes = [
+            # The library, newest first, keyset by id.
+            models.Index(fields=["camera", "-captured_at", "-id"], name="photo_library"),
         ]
 
     def __str__(self):

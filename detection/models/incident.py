@@ -5,8 +5,8 @@ from django.db.models import Q
 
 from detection.models.camera import Camera, OfCameraQuerySet, Rule
 from detection.models.deployment import Deployment
-from detection.models.footage import Footage, Segment
-from hitlsite.models import VisibleQuerySet
+from detection.models.footage import Footage, Photo, Segment
+from hitlsite.models import Site, VisibleQuerySet
 
 
 class Incident(models.Model):
@@ -26,11 +26,22 @@ class Incident(models.Model):
         VEHICLE_DETECTED = "vehicle_detected"
         UNKNOWN = "unknown"
 
+    class Origin(models.TextChoices):
+        """What put it before people: a rule, or a sample of what no rule reported."""
+
+        RULE = "rule"
+        AUDIT_MINUTE = "audit_minute", "audit minute"
+        NEAR_MISS = "near_miss", "near miss"
+        IMPORT = "import"
+
     camera = models.ForeignKey(Camera, on_delete=models.PROTECT, related_name="incidents")
     footage = models.ForeignKey(Footage, on_delete=models.PROTECT, related_name="incidents")
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="incidents")
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="incidents")
     key = models.CharField(max_length=200)
+    origin = models.CharField(max_length=12, choices=Origin.choices, default=Origin.RULE)
+    # Of a sample: how likely it was that just this one was drawn.
+    inclusion_probability = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
     category = models.CharField(max_length=30, choices=Category.choices)
     severity = models.CharField(max_length=10, choices=Rule.Severity.choices)
@@ -55,6 +66,12 @@ class Incident(models.Model):
         constraints = [
             # A stretch that is ingested again must find its incidents, not repeat them.
             models.UniqueConstraint(fields=["footage", "key"], name="incident_key_is_unique"),
+            # Without it nothing can be estimated from a sample.
+            models.CheckConstraint(
+                condition=~Q(origin__in=["audit_minute", "near_miss"])
+                | Q(inclusion_probability__gt=0.0, inclusion_probability__lte=1.0),
+                name="incident_sampled_has_a_probability",
+            ),
             models.CheckConstraint(
                 condition=Q(state="open") | Q(state="closed", closed_at_seconds__isnull=False),
                 name="incident_closed_has_an_end",
@@ -143,8 +160,16 @@ class IncidentEvent(models.Model):
         return f"{self.kind} at {self.at_seconds:.1f} s"
 
 
+class EvidenceQuerySet(VisibleQuerySet):
+    """Evidence belongs to an incident or is a photo: either leads to its site."""
+
+    def visible_to(self, user):
+        sites = Site.objects.visible_to(user).values("pk")
+        return self.filter(Q(incident__camera__site__in=sites) | Q(photo__camera__site__in=sites))
+
+
 class Evidence(models.Model):
-    """A picture or a clip of an incident; ``path`` is what may be shown, redacted once it is.
+    """A picture or a clip of an incident, or a photo; ``path`` is what may be shown.
 
     While what was shown before is kept beside its redacted copy (undo time, or a site's keeping
     time), it is sealed: ``sealed_path``, ``sealed_sha256`` and ``sealed_until``. It is the
@@ -157,9 +182,19 @@ class Evidence(models.Model):
         FRAME_PEAK = "frame_peak", "at peak score"
         FRAME_LAST = "frame_last", "last frame"
         CLIP = "clip", "clip"
+        TRACK_FRAME = "track_frame", "frame of the track"
+        PHOTO = "photo", "photo"
 
-    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="evidence")
+    incident = models.ForeignKey(
+        Incident, null=True, blank=True, on_delete=models.CASCADE, related_name="evidence"
+    )
+    photo = models.OneToOneField(
+        Photo, null=True, blank=True, on_delete=models.CASCADE, related_name="evidence"
+    )
     kind = models.CharField(max_length=12, choices=Kind.choices)
+    position = models.PositiveSmallIntegerField(
+        default=0, help_text="among the frames of a track; everything else is there once"
+    )
     at_seconds = models.FloatField(help_text="of the footage; a clip's first frame")
     end_seconds = models.FloatField(null=True, blank=True)
     path = models.CharField(max_length=300)
@@ -178,15 +213,21 @@ class Evidence(models.Model):
     original_destroyed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = OfIncidentQuerySet.as_manager()
+    objects = EvidenceQuerySet.as_manager()
 
     class Meta:
         ordering = ["incident", "at_seconds", "kind"]
         verbose_name_plural = "evidence"
         constraints = [
             models.UniqueConstraint(
-                fields=["incident", "kind"], name="evidence_kind_is_unique_in_incident"
-            )
+                fields=["incident", "kind", "position"],
+                name="evidence_kind_is_unique_in_incident",
+            ),
+            models.CheckConstraint(
+                condition=Q(incident__isnull=False, photo__isnull=True)
+                | Q(incident__isnull=True, photo__isnull=False, kind="photo"),
+                name="evidence_is_of_an_incident_or_a_photo",
+            ),
         ]
         indexes = [
             # Whether a stored file is still needed, asked before every deletion.
@@ -207,7 +248,8 @@ class Evidence(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.kind} of incident {self.incident_id}"
+        owner = f"photo {self.photo_id}" if self.photo_id else f"incident {self.incident_id}"
+        return f"{self.kind} of {owner}"
 
     @property
     def is_clip(self):

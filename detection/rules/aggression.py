@@ -81,7 +81,7 @@ class Stretch:
             return {}
         known = np.array(sorted(candidates), np.float64)
         table = np.concatenate([table for table, _ in self._sums], axis=1)
-        rows = np.searchsorted(known[:-1], table[0])
+        rows = known[:-1].searchsorted(table[0])
         columns = (known[rows] == table[0]).nonzero()[0]
         rows = rows[columns]
         spent, shares, motions = (np.bincount(rows, sums[columns]) for sums in table[1:])
@@ -174,6 +174,8 @@ class Aggression(Rule):
         self._spread = SPREAD_SECONDS if timing.sample_seconds < 2 * SPREAD_SECONDS + 0.01 else 0.0
         stay = timing.shortest_stay(self.parameters["min_duration_seconds"])
         self._span = max(stay, timing.sample_seconds)
+        # What makes the edges of a box (4,) frame heights.
+        self._shape = np.array((timing.aspect_ratio, 1.0) * 2)
         self._trails = Trails(2 * self._half)
         self._stretch = Stretch(self._span)
         self._brawls: dict[str, dict[str, Brawl]] = {zone: {} for zone in self.zones}
@@ -246,10 +248,9 @@ class Aggression(Rule):
         present, *past = measure_bodies(np.array((now, before, first)), aspect)
         # The median of the three; of those just come into sight only the present length is known.
         low, high = np.minimum(*past), np.maximum(*past)
-        lengths = np.fmax(np.fmin(present, high), low)
-        lengths = np.maximum(np.where(np.isnan(high), present, lengths), 1e-6)
+        lengths = np.maximum(np.fmax(np.fmin(present, high), low), 1e-6)
         pairs = Pairs(now, lengths, self.parameters["reach"], aspect)
-        off = (now - 2 * before + first) * (aspect, 1.0, aspect, 1.0)
+        off = (now - 2 * before + first) * self._shape
         return pairs, off / (lengths * 2 * half)[:, None]
 
     def _gather(self, zone, people, pairs, links, active, at_seconds):

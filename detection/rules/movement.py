@@ -67,6 +67,8 @@ class RapidMovement(Rule):
         # Two steps at least, so that one of them can be doubted.
         self._look_back = max(self._window, 2 * timing.sample_seconds)
         self._trails = Trails(self._look_back)
+        # What makes the edges of a box (4,) frame heights.
+        self._shape = np.array([timing.aspect_ratio, 1.0] * 2)
         # From summed edges to the centre, in frame heights.
         self._half_shape = np.array([timing.aspect_ratio / 2, 0.5])
         self._runs: dict[str, dict[int, Run]] = {zone: {} for zone in self.zones}
@@ -153,7 +155,7 @@ class RapidMovement(Rule):
             moved: how far each edge went over the window, (4,).
             length: of the body, in frame heights.
         """
-        scale = np.array([self.timing.aspect_ratio, 1.0] * 2)
+        scale = self._shape
         start = self._trails.boxes_at(at_seconds - self._look_back, row)
         if np.isnan(start).any():
             return None

@@ -28,17 +28,20 @@ class Pairs:
     def __init__(self, boxes, bodies, reach, aspect_ratio):
         across = (boxes[:, 0] + boxes[:, 2]) * (aspect_ratio / 2)
         along = (boxes[:, 1] + boxes[:, 3]) / 2
-        feet = boxes[:, 3]
+        places = np.array((across, along, boxes[:, 3]))
+        one, other = each_pair_once(len(boxes))
+        apart = np.abs(places.take(one, axis=1) - places.take(other, axis=1))
         # Nobody farther apart than the longest body allows needs a closer look.
         longest = bodies.max() * (1 + ROUNDING)
-        close = np.abs(across[:, None] - across) <= reach * longest
-        close &= np.abs(feet[:, None] - feet) <= FEET_SHARE * longest
-        close &= each_pair_once(len(boxes))
-        one, other = np.divmod(close.ravel().nonzero()[0], len(boxes))
-        lengths = (bodies[one] + bodies[other]) / 2
-        distance = np.hypot(across[one] - across[other], along[one] - along[other]) / lengths
-        ratio = bodies[one] / bodies[other]
-        near = (distance <= reach) & (np.abs(feet[one] - feet[other]) <= FEET_SHARE * lengths)
+        close = (apart[0] <= reach * longest) & (apart[2] <= FEET_SHARE * longest)
+        close = close.nonzero()[0]
+        one, other = one.take(close), other.take(close)
+        across, along, feet = apart.take(close, axis=1)
+        own, theirs = bodies.take(one), bodies.take(other)
+        lengths = (own + theirs) / 2
+        distance = np.hypot(across, along) / lengths
+        ratio = own / theirs
+        near = (distance <= reach) & (feet <= FEET_SHARE * lengths)
         near &= (ratio < SIZE_RATIO) & (ratio > 1 / SIZE_RATIO)
         self.one, self.other, self.distance = one[near], other[near], distance[near]
 
@@ -49,7 +52,8 @@ class Pairs:
             unsteady: (N, 4) how far off its steady way each edge of each person is.
         """
         own = measure_edges(unsteady)
-        between = measure_edges(unsteady[self.one] - unsteady[self.other])
+        between = unsteady.take(self.one, axis=0) - unsteady.take(self.other, axis=0)
+        between = measure_edges(between)
         # Of the other one it may not be known; what is not known of oneself stays so.
         between[np.isnan(between)] = np.inf
         most = np.full(len(own), np.nan)
@@ -71,10 +75,10 @@ class Pairs:
         return limbs
 
 
-@lru_cache(maxsize=64)
-def each_pair_once(count: int) -> np.ndarray:
-    """Return a mask (N, N) of the pairs of so many, each pair once."""
-    return np.triu(np.ones((count, count), bool), 1)
+@lru_cache(maxsize=32)
+def each_pair_once(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of the first and of the second of each pair of so many."""
+    return np.triu_indices(count, 1)
 
 
 def measure_edges(shifts: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ worked out for a frame as for a day of frames, and cheap to keep.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import shapely
@@ -21,7 +22,8 @@ MOST_BITS = 62
 
 def to_boxes(observations: Sequence[Observation]) -> np.ndarray:
     """Return the boxes of observations, (N, 4)."""
-    return np.array([seen.box_xyxy for seen in observations], dtype=np.float64).reshape(-1, 4)
+    edges = chain.from_iterable([seen.box_xyxy for seen in observations])
+    return np.fromiter(edges, np.float64).reshape(len(observations), 4)
 
 
 def make_anchors(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -41,18 +43,24 @@ class ZoneMap:
     def __init__(self, zones: Sequence[ZoneSpec], watched: Collection[str]):
         polygons = {zone.name: shapely.Polygon(zone.polygon) for zone in zones}
         self._names = [name for name in polygons if name in watched]
-        self._polygons = np.array([polygons[name] for name in self._names], dtype=object)
-        shapely.prepare(self._polygons)
-        self._private = _unite(polygons, zones, "private")
-        self._public = _unite(polygons, zones, "public")
-        restricted = {zone.name for zone in zones if zone.kind == "restricted"}
-        self._restricted = sum(1 << b for b, name in enumerate(self._names) if name in restricted)
+        bits = {name: 1 << bit for bit, name in enumerate(self._names)}
         self._everywhere = 0
         if WHOLE_FRAME in watched:
+            self._everywhere = 1 << len(self._names)
             self._names.append(WHOLE_FRAME)
-            self._everywhere = 1 << len(self._polygons)
-        kind = np.int64 if len(self._names) <= MOST_BITS else object
-        self._bits = np.array([1 << bit for bit in range(len(self._polygons))], dtype=kind)
+        self._watched = (1 << len(self._names)) - 1
+        # What nobody watches may still keep others out of a zone.
+        for zone in zones:
+            if zone.name not in bits and zone.kind in ("private", "public"):
+                bits[zone.name] = 1 << len(bits) + len(self._names)
+        self._private, self._public, self._restricted = (
+            sum(bits[zone.name] for zone in zones if zone.kind == kind and zone.name in bits)
+            for kind in ("private", "public", "restricted")
+        )
+        kind = np.int64 if max(bits.values(), default=0) < 1 << MOST_BITS else object
+        self._bits = np.array(list(bits.values()), dtype=kind)
+        self._polygons = np.array([polygons[name] for name in bits], dtype=object)
+        shapely.prepare(self._polygons)
         self._names_by_place: dict[int, list[str]] = {}
 
     def locate(self, boxes: np.ndarray) -> list[int]:
@@ -62,16 +70,17 @@ class ZoneMap:
         stands in a public zone is in no restricted one: it is the way through.
         """
         x, y = make_anchors(boxes)
-        places = np.full(len(x), self._everywhere, self._bits.dtype)
-        if len(self._polygons):
-            # The edge belongs to the zone, as intersects_xy has it: zones reach the frame's edge.
-            hits = shapely.intersects_xy(self._polygons[:, None], x, y)
-            places += self._bits @ hits.astype(self._bits.dtype)
-        if self._public is not None and self._restricted:
-            places[shapely.intersects_xy(self._public, x, y)] &= ~self._restricted
-        if self._private is not None:
-            places[shapely.intersects_xy(self._private, x, y)] = 0
-        return places.tolist()
+        if not len(self._polygons):
+            return [self._everywhere] * len(x)
+        # The edge belongs to the zone, as intersects_xy has it: zones reach the frame's edge.
+        hits = shapely.intersects_xy(self._polygons[:, None], x, y)
+        places = self._bits @ hits.astype(self._bits.dtype) + self._everywhere
+        if self._public and self._restricted:
+            is_public = (places & self._public).astype(bool)
+            places = np.where(is_public, places & ~self._restricted, places)
+        if self._private:
+            places = np.where((places & self._private).astype(bool), 0, places)
+        return (places & self._watched).tolist()
 
     def inside(self, places: Iterable[int]) -> dict[str, list[int]]:
         """Return for each zone the positions of those who stand in it."""
@@ -86,11 +95,3 @@ class ZoneMap:
         names = [name for bit, name in enumerate(self._names) if place >> bit & 1]
         self._names_by_place[place] = names
         return names
-
-
-def _unite(polygons, zones, kind):
-    """Return all zones of a kind as one prepared geometry, or None."""
-    found = [polygons[zone.name] for zone in zones if zone.kind == kind]
-    united = shapely.union_all(found) if found else None
-    shapely.prepare(united)
-    return united

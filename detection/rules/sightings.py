@@ -65,16 +65,19 @@ def _name_fault(seen: Sequence[Observation], at_seconds):
 
 def _find_fault(one: Observation) -> str | None:
     left, top, right, bottom = one.box_xyxy
-    box = tuple(float(edge) for edge in one.box_xyxy)
     if not math.isfinite(left + top + right + bottom):
-        return f"box_xyxy has an edge that is no finite number: {box}"
+        return f"box_xyxy has an edge that is no finite number: {_spell_box(one)}"
     if right < left or bottom < top:
-        return f"box_xyxy ends before it begins: {box}"
+        return f"box_xyxy ends before it begins: {_spell_box(one)}"
     if not math.isfinite(one.score):
         return f"score must be a finite number, not {one.score}"
     if not math.isfinite(one.at_seconds):
         return f"at_seconds must be a finite number, not {one.at_seconds}"
     return None
+
+
+def _spell_box(one):
+    return tuple(float(edge) for edge in one.box_xyxy)
 
 
 def _refusal(message):

@@ -91,7 +91,7 @@ class Trails:
 
     def rows_of(self, numbers: Sequence[int]) -> np.ndarray:
         """Return the rows (N,) of subjects that have been taken in."""
-        return np.array([self._rows[number] for number in numbers], np.intp)
+        return np.fromiter(map(self._rows.__getitem__, numbers), np.intp, len(numbers))
 
     def boxes_at(self, at_seconds: float, rows: np.ndarray) -> np.ndarray:
         """Return where subjects were, (N, 4) interpolated; NaN for those not yet in sight."""
@@ -103,13 +103,13 @@ class Trails:
             return unknown_boxes(len(rows))
         later = moments[after]
         if later.at <= at_seconds + TIMESTAMP_SLACK_SECONDS:
-            return later.boxes[rows]
+            return later.boxes.take(rows, axis=0)
         if after == 0:
             return unknown_boxes(len(rows))
         earlier = moments[after - 1]
         part = (at_seconds - earlier.at) / (later.at - earlier.at)
-        before = earlier.boxes[rows]
-        return before + part * (later.boxes[rows] - before)
+        before = earlier.boxes.take(rows, axis=0)
+        return before + part * (later.boxes.take(rows, axis=0) - before)
 
     def sightings(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the times (N,) and boxes (N, 4) at which a subject was truly in sight."""
@@ -123,10 +123,12 @@ class Trails:
         Args:
             rows: (N,) of the subjects.
         """
-        lengths = measure_bodies(np.array([one.boxes[rows] for one in self._moments]), aspect_ratio)
+        boxes = np.array([one.boxes.take(rows, axis=0) for one in self._moments])
+        lengths = measure_bodies(boxes, aspect_ratio)
+        known = rows.tolist()
         for place, moment in enumerate(self._moments):
-            if moment.filled:
-                lengths[place, [row in moment.filled for row in rows.tolist()]] = np.nan
+            if not moment.filled.isdisjoint(known):
+                lengths[place, [row in moment.filled for row in known]] = np.nan
         present = lengths[-1].copy()
         lengths.sort(axis=0)  # what is unknown comes last
         counts = np.count_nonzero(lengths == lengths, axis=0)
@@ -169,11 +171,10 @@ class Trails:
     def _provide_rows(self, numbers) -> np.ndarray:
         """Return the rows of subjects; who is new gets one."""
         known = self._rows
-        for number in numbers:
-            if number not in known:
-                if not self._unused_rows:
-                    self._add_rows()
-                known[number] = self._unused_rows.pop()
+        for number in [number for number in numbers if number not in known]:
+            if not self._unused_rows:
+                self._add_rows()
+            known[number] = self._unused_rows.pop()
         return self.rows_of(numbers)
 
     def _add_rows(self):
@@ -197,7 +198,7 @@ class Trails:
     def _fill_gaps(self, rows, scene):
         if not self._moments or not len(rows):
             return
-        was_away = np.isnan(self._moments[-1].boxes[rows, 0])
+        was_away = np.isnan(self._moments[-1].boxes[:, 0].take(rows))
         for place in was_away.nonzero()[0].tolist():
             self._fill_gap(int(rows[place]), scene.boxes[place], scene.at_seconds)
 
@@ -229,7 +230,7 @@ def measure_bodies(boxes: np.ndarray, aspect_ratio: float) -> np.ndarray:
     The longer side counts, so that somebody who lies or bends is as tall as before. Of somebody
     cut by the upper or lower edge of the picture the width tells more than the height.
     """
+    upper, lower = boxes[..., 1], boxes[..., 3]
     widths = (boxes[..., 2] - boxes[..., 0]) * aspect_ratio
-    heights = boxes[..., 3] - boxes[..., 1]
-    is_cut = (boxes[..., 1] <= EDGE) | (boxes[..., 3] >= 1.0 - EDGE)
-    return np.maximum(np.maximum(heights, widths), np.where(is_cut, HEIGHTS_PER_WIDTH * widths, 0))
+    is_cut = (upper <= EDGE) | (lower >= 1.0 - EDGE)
+    return np.maximum(lower - upper, np.where(is_cut, HEIGHTS_PER_WIDTH * widths, widths))

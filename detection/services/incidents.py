@@ -171,7 +171,7 @@ def _store_evidence(stored, **columns):
     Evidence.objects.bulk_create(
         [row],
         update_conflicts=True,
-        unique_fields=["incident", "kind"],
+        unique_fields=["incident", "kind", "position"],
         update_fields=[
             "path",
             "sha256",

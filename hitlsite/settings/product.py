@@ -18,4 +18,11 @@ MIN_CONFIRMED = env.number("MIN_CONFIRMED", 100, minimum=1)
 KEEP_ORIGINAL_DAYS = env.number("KEEP_ORIGINAL_DAYS", 0, minimum=0, maximum=3650)
 REDACTION_METHOD = env.choice("REDACTION_METHOD", "blur", ("blur", "pixelate", "mask"))
 
+# How large a share of new items is judged blind by two people.
+SECOND_REVIEW_SHARE = env.number("SECOND_REVIEW_SHARE", 0.1, minimum=0, maximum=1, kind=float)
+# Random minutes of a camera's day, and tracks that nearly fired a rule, that people look at too.
+AUDIT_MINUTES = env.number("AUDIT_MINUTES", 3, minimum=0, maximum=60)
+NEAR_MISSES = env.number("NEAR_MISSES", 3, minimum=0, maximum=100)
+WEBHOOK_PRIVATE_ADDRESSES = env.flag("WEBHOOK_PRIVATE_ADDRESSES", False)
+
 CODE_VERSION = env.text("CODE_VERSION", "0.1.0")

@@ -31,11 +31,18 @@ class Decision(models.Model):
         OTHER = "other"
 
     class Effect(models.TextChoices):
-        """A confirmation waits where the redaction that it needs is not verified yet."""
+        """What became of a verdict.
+
+        A confirmation waits where the redaction that it needs is not verified yet. The first of
+        two blind verdicts is held until the second; of two that differ both only count, as every
+        verdict on a gold item does.
+        """
 
         APPLIED = "applied"
         WAITING = "waiting"
         VOID = "void"
+        HELD = "held"
+        COUNTED = "counted"
 
     item = models.ForeignKey(TrainingItem, on_delete=models.PROTECT, related_name="decisions")
     reviewer = models.ForeignKey(
@@ -54,6 +61,9 @@ class Decision(models.Model):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
     )
     seconds_taken = models.FloatField(null=True, blank=True)
+    # Verdicts given in one act, from a contact sheet or a selection, are taken back in one.
+    batch = models.UUIDField(null=True, blank=True, db_index=True)
+    guideline_version = models.PositiveIntegerField(default=0)
     status_before = models.CharField(max_length=16, choices=TrainingItem.Status.choices)
     item_version = models.PositiveIntegerField(help_text="the version that was decided upon")
     at = models.DateTimeField()
@@ -72,6 +82,12 @@ class Decision(models.Model):
                 fields=["item", "item_version"],
                 condition=Q(effect__in=["applied", "waiting"]),
                 name="decision_is_one_per_item_version",
+            ),
+            # Nobody gives both of two blind verdicts.
+            models.UniqueConstraint(
+                fields=["item", "reviewer"],
+                condition=Q(effect="held"),
+                name="decision_held_is_one_per_reviewer",
             ),
         ]
         indexes = [

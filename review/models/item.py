@@ -1,10 +1,10 @@
-"""The training item: one incident (or, later, another source) put before a person."""
+"""The training item: one incident, or one marked photo, put before a person."""
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from detection.models import Camera, Incident
+from detection.models import Camera, Incident, Photo
 from hitlsite.models import Site, VisibleQuerySet
 
 
@@ -37,12 +37,31 @@ class TrainingItem(models.Model):
         MANUAL = "manual"
         IMPORT = "import"
 
+    class Mode(models.TextChoices):
+        """How many verdicts it takes: one, two blind ones, or any number that only measure."""
+
+        SINGLE = "single"
+        DOUBLE = "double"
+        GOLD = "gold"
+
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="items")
     camera = models.ForeignKey(Camera, on_delete=models.PROTECT, related_name="items")
     incident = models.OneToOneField(
         Incident, null=True, blank=True, on_delete=models.PROTECT, related_name="item"
     )
+    photo = models.OneToOneField(
+        Photo, null=True, blank=True, on_delete=models.PROTECT, related_name="item"
+    )
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING_REVIEW)
+    mode = models.CharField(max_length=6, choices=Mode.choices, default=Mode.SINGLE)
+    # Near-duplicates: the first item of the stack; empty for that one itself.
+    stack = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="stacked"
+    )
+    # Decided together from a contact sheet: the one item that training counts.
+    represented_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="represents"
+    )
     category = models.CharField(max_length=30, choices=Incident.Category.choices)
     proposed_category = models.CharField(max_length=30, choices=Incident.Category.choices)
     collection_method = models.CharField(
@@ -86,6 +105,10 @@ class TrainingItem(models.Model):
                 condition=Q(status__in=["pending_review", "confirmed", "rejected", "needs_review"]),
                 name="training_item_status_is_known",
             ),
+            models.CheckConstraint(
+                condition=Q(incident__isnull=True) | Q(photo__isnull=True),
+                name="training_item_has_one_source",
+            ),
             # Whatever code says: an item with faces is never confirmed.
             models.CheckConstraint(
                 condition=~Q(status="confirmed") | Q(privacy__in=["clear", "redacted"]),
@@ -101,6 +124,13 @@ class TrainingItem(models.Model):
 
     def __str__(self):
         return f"item {self.pk}: {self.category}"
+
+    @property
+    def evidence(self):
+        """Its evidence rows, prefetched as ``incident__evidence`` or joined as ``photo``."""
+        if self.incident is not None:
+            return list(self.incident.evidence.all())
+        return [self.photo.evidence] if self.photo is not None else []
 
     @property
     def is_private(self):

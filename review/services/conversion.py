@@ -14,7 +14,7 @@ from detection.selectors import incidents_ready
 from hitlsite import audit
 from review.models import TrainingItem
 from review.ranking import priority
-from review.services import privacy
+from review.services import privacy, tallies
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +88,7 @@ def convert(incident, *, collection_method=TrainingItem.Collection.AUTOMATIC, sc
             },
         )
         if is_new:
+            tallies.added(item)
             detail = {"incident": incident.pk, "collection_method": str(collection_method)}
             audit.record("item_created", item, site=site, detail=detail)
     if is_new:

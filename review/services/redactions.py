@@ -22,7 +22,8 @@ WORST_FIRST = (PrivacyScan.Result.FAILED, PrivacyScan.Result.FACES, PrivacyScan.
 
 def evidence_of(item):
     """Return the evidence rows of an item as they are in the database now."""
-    return list(Evidence.objects.filter(incident=item.incident_id).order_by("at_seconds", "kind"))
+    of_item = {"photo": item.photo_id} if item.photo_id else {"incident": item.incident_id}
+    return list(Evidence.objects.filter(**of_item).order_by("at_seconds", "kind", "pk"))
 
 
 def latest_scans(item):

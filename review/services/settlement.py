@@ -9,7 +9,7 @@ from django.db.models import F
 from hitlsite import audit
 from hitlsite.errors import Conflict
 from review.models import Decision, TrainingItem
-from review.services import redactions
+from review.services import redactions, tallies
 
 Effect, Status, Proposal = Decision.Effect, TrainingItem.Status, TrainingItem.Proposal
 
@@ -32,6 +32,7 @@ def move(item, status, *, at, **columns):
     )
     if not won:
         raise Conflict(f"Item {item.pk} was decided in the same moment.", code="already_decided")
+    tallies.moved(item, item.status, status)
     for name, value in columns.items():
         setattr(item, name, value)
     item.version += 1

@@ -19,6 +19,14 @@ class ExportRun(Leased):
         choices=[("data_url", "data URL"), ("file", "file reference")],
         default="file",
     )
+    variant = models.CharField(
+        max_length=10,
+        choices=[("reviewed", "as reviewed"), ("masked", "people masked")],
+        default="reviewed",
+    )
+    formats = models.JSONField(
+        default=list, blank=True, help_text="besides JSONL and COCO: yolo, csv, parquet"
+    )
     name = models.CharField(max_length=80, blank=True, help_text="time and short hash")
     directory = models.CharField(max_length=500, blank=True)
     progress_done = models.PositiveIntegerField(default=0)
