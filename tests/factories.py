@@ -250,7 +250,7 @@ def clip(images, *, fps=CLIP_FPS):
 
 
 def item(incident=None, *, status="pending_review", privacy="clear", proposal=None, **columns):
-    """Return a training item in any state, with the scans and redactions that belong to it.
+    """Return a training item in any state, with the scans and redactions of it.
 
     Args:
         privacy: faces gets a proposal that is ready unless ``proposal`` says otherwise; redacted
@@ -350,52 +350,3 @@ def decision(item, reviewer, *, verdict="confirmed", **columns):
         **columns,
     }
     return Decision.objects.create(item=item, reviewer=reviewer, verdict=verdict, **columns)
-
-
-def many_items(site, count, *, status="pending_review", privacy="clear", camera=None):
-    """Store ``count`` items quickly, without files, their priorities spread out."""
-    source = footage(camera or globals()["camera"](site))
-    part, served = segment(source), deployment()
-    made = Incident.objects.bulk_create(
-        (_one_of_many(number, source, part, served) for number in range(count)), batch_size=2000
-    )
-    items = TrainingItem.objects.bulk_create(
-        (
-            TrainingItem(
-                site=site,
-                camera=source.camera,
-                incident=one,
-                status=status,
-                privacy=privacy,
-                category=one.category,
-                proposed_category=one.category,
-                severity=one.severity,
-                priority=priority(one.severity, one.peak_score),
-            )
-            for one in made
-        ),
-        batch_size=2000,
-    )
-    tallies.recount(site)
-    return items
-
-
-def _one_of_many(number, source, part, served):
-    return Incident(
-        camera=source.camera,
-        footage=source,
-        segment=part,
-        deployment=served,
-        key=f"loitering:{number}",
-        state=Incident.State.CLOSED,
-        category=Incident.Category.LOITERING,
-        severity="medium",
-        class_name="person",
-        why="person loitering in entrance for 31 s",
-        opened_at_seconds=float(number),
-        closed_at_seconds=number + 1.0,
-        opened_at=STARTS_AT + timedelta(seconds=number),
-        closed_at=STARTS_AT + timedelta(seconds=number + 1),
-        peak_score=(number % 100) / 100,
-        evidence_complete_at=STARTS_AT + timedelta(seconds=number + 2),
-    )

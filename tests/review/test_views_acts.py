@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from review.models import Decision, TrainingItem
 from review.services import queue
-from tests import factories
+from tests import factories, many
 
 pytestmark = pytest.mark.django_db
 
@@ -269,7 +269,7 @@ def test_a_supervisor_reopens_with_a_reason(client, camera, reviewer, supervisor
 
 
 def test_starting_claims_five_and_opens_the_first(signed_in, reviewer, site, camera):
-    factories.many_items(site, 7, camera=camera)
+    many.many_items(site, 7, camera=camera)
 
     response = signed_in.post(reverse("review:start"))
 

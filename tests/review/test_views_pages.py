@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from detection.models import Evidence, Incident
 from hitlsite import storage
-from tests import cast, factories
+from tests import cast, factories, many
 
 pytestmark = pytest.mark.django_db
 
@@ -190,7 +190,7 @@ def test_an_empty_filter_result_offers_to_clear_it(signed_in, item):
 
 
 def test_the_queue_goes_on_with_a_cursor_and_keeps_its_filters(signed_in, site, camera):
-    factories.many_items(site, 53, camera=camera)
+    many.many_items(site, 53, camera=camera)
     first = signed_in.get(f"{reverse('review:queue')}?camera={camera.pk}")
     address = re.search(r'rel="next" href="([^"]+)"', text_of(first))[1].replace("&amp;", "&")
 
@@ -204,7 +204,7 @@ def test_the_queue_goes_on_with_a_cursor_and_keeps_its_filters(signed_in, site, 
 def test_a_page_of_the_queue_costs_few_queries(
     signed_in, site, camera, django_assert_max_num_queries
 ):
-    factories.many_items(site, 50, camera=camera)
+    many.many_items(site, 50, camera=camera)
 
     with django_assert_max_num_queries(25):
         signed_in.get(reverse("review:queue"))
