@@ -29,7 +29,7 @@ def to_boxes(observations: Sequence[Observation]) -> np.ndarray:
 def make_anchors(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return x and y of the bottom centres of boxes (N, 4) that may reach out of the frame."""
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]
-    return x, np.where((y > 1.0) & (y <= 1.0 + EDGE_TOLERANCE), 1.0, y)
+    return x, np.where(y <= 1.0 + EDGE_TOLERANCE, np.minimum(y, 1.0), y)
 
 
 class ZoneMap:
@@ -50,9 +50,9 @@ class ZoneMap:
             self._names.append(WHOLE_FRAME)
         self._watched = (1 << len(self._names)) - 1
         # What nobody watches may still keep others out of a zone.
-        for zone in zones:
-            if zone.name not in bits and zone.kind in ("private", "public"):
-                bits[zone.name] = 1 << len(bits) + len(self._names)
+        unwatched = [zone for zone in zones if zone.name not in bits]
+        screens = [zone.name for zone in unwatched if zone.kind in ("private", "public")]
+        bits |= {name: 1 << bit for bit, name in enumerate(screens, len(self._names))}
         self._private, self._public, self._restricted = (
             sum(bits[zone.name] for zone in zones if zone.kind == kind and zone.name in bits)
             for kind in ("private", "public", "restricted")

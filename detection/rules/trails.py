@@ -117,6 +117,14 @@ class Trails:
         boxes = np.array([one.boxes[row] for one in seen])
         return np.array([one.at for one in seen]), boxes.reshape(-1, 4)
 
+    def find_least_heights(self, rows) -> np.ndarray:
+        """Return how high the boxes of subjects in sight have been at least, (N,).
+
+        Their bodies are as long at least, as ``measure_lengths`` has it.
+        """
+        boxes = np.array([one.boxes.take(rows, axis=0) for one in self._moments])
+        return np.fmin.reduce(boxes[..., 3] - boxes[..., 1])
+
     def measure_lengths(self, rows, aspect_ratio) -> tuple[np.ndarray, np.ndarray]:
         """Return how long the bodies of subjects in sight are: now, and the median of the trail.
 
@@ -230,7 +238,7 @@ def measure_bodies(boxes: np.ndarray, aspect_ratio: float) -> np.ndarray:
     The longer side counts, so that somebody who lies or bends is as tall as before. Of somebody
     cut by the upper or lower edge of the picture the width tells more than the height.
     """
-    upper, lower = boxes[..., 1], boxes[..., 3]
-    widths = (boxes[..., 2] - boxes[..., 0]) * aspect_ratio
-    is_cut = (upper <= EDGE) | (lower >= 1.0 - EDGE)
-    return np.maximum(lower - upper, np.where(is_cut, HEIGHTS_PER_WIDTH * widths, widths))
+    sizes = boxes[..., 2:] - boxes[..., :2]
+    widths, heights = sizes[..., 0] * aspect_ratio, sizes[..., 1]
+    is_cut = (boxes[..., 1] <= EDGE) | (boxes[..., 3] >= 1.0 - EDGE)
+    return np.maximum(heights, np.where(is_cut, HEIGHTS_PER_WIDTH * widths, widths))
