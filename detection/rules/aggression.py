@@ -82,9 +82,9 @@ class Stretch:
         known = np.array(sorted(candidates), np.float64)
         table = np.concatenate([table for table, _ in self._sums], axis=1)
         rows = known[:-1].searchsorted(table[0])
-        columns = (known.take(rows) == table[0]).nonzero()[0]
-        rows, table = rows.take(columns), table.take(columns, axis=1)
-        spent, shares, motions = (np.bincount(rows, sums) for sums in table[1:])
+        columns = (known[rows] == table[0]).nonzero()[0]
+        rows = rows[columns]
+        spent, shares, motions = (np.bincount(rows, sums[columns]) for sums in table[1:])
         enough = (spent >= least_seconds - SLACK) & (shares >= spent * (1 - SLACK)) & (spent > 0)
         return {int(known[row]): float(motions[row] / spent[row]) for row in enough.nonzero()[0]}
 
@@ -229,10 +229,10 @@ class Aggression(Rule):
             limbs = pairs.select_limbs([one.limb_speed for one in people])
             if limbs is not None:
                 shares = np.fmax(shares, limbs / self.parameters["threshold_limb_speed"])
-                motions[np.isnan(motions)] = 0.0
-            known = (shares == shares).nonzero()[0]
-            values = np.array((np.minimum(shares, MOST_COUNTED), motions)).take(known, axis=1)
-            numbers = np.array(numbers, np.int64).take(known)
+            known = ~np.isnan(shares)
+            motions[np.isnan(motions)] = 0.0
+            values = np.array((np.minimum(shares[known], MOST_COUNTED), motions[known]))
+            numbers = np.array(numbers, np.int64)[known]
         self.shares = tuple(values[0].tolist())
         self._stretch.take(at_seconds, seconds, numbers, values)
         return pairs

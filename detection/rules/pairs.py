@@ -26,8 +26,9 @@ class Pairs:
     """
 
     def __init__(self, boxes, bodies, reach, aspect_ratio):
-        left, top, right, feet = boxes.T
-        places = np.array(((left + right) * (aspect_ratio / 2), (top + feet) / 2, feet))
+        across = (boxes[:, 0] + boxes[:, 2]) * (aspect_ratio / 2)
+        along = (boxes[:, 1] + boxes[:, 3]) / 2
+        places = np.array((across, along, boxes[:, 3]))
         one, other = each_pair_once(len(boxes))
         apart = np.abs(places.take(one, axis=1) - places.take(other, axis=1))
         # Nobody farther apart than the longest body allows needs a closer look.
@@ -42,8 +43,7 @@ class Pairs:
         ratio = own / theirs
         near = (distance <= reach) & (feet <= FEET_SHARE * lengths)
         near &= (ratio < SIZE_RATIO) & (ratio > 1 / SIZE_RATIO)
-        near = near.nonzero()[0]
-        self.one, self.other, self.distance = (of.take(near) for of in (one, other, distance))
+        self.one, self.other, self.distance = one[near], other[near], distance[near]
 
     def measure(self, unsteady) -> np.ndarray:
         """Return the relative motions (N,), in body heights a second; NaN where not known.
@@ -51,9 +51,9 @@ class Pairs:
         Args:
             unsteady: (N, 4) how far off its steady way each edge of each person is.
         """
-        against = unsteady.take(self.one, axis=0) - unsteady.take(self.other, axis=0)
-        motions = measure_edges(np.concatenate((unsteady, against)))
-        own, between = motions[: len(unsteady)], motions[len(unsteady) :]
+        own = measure_edges(unsteady)
+        between = unsteady.take(self.one, axis=0) - unsteady.take(self.other, axis=0)
+        between = measure_edges(between)
         # Of the other one it may not be known; what is not known of oneself stays so.
         between[np.isnan(between)] = np.inf
         most = np.full(len(own), np.nan)
@@ -88,8 +88,7 @@ def measure_edges(shifts: np.ndarray) -> np.ndarray:
         shifts: (..., 4) x1, y1, x2, y2.
     """
     sizes = np.abs(shifts)
-    sizes = sizes[..., :2] + sizes[..., 2:]
-    return np.hypot(sizes[..., 0], sizes[..., 1]) / 2
+    return np.hypot(sizes[..., 0] + sizes[..., 2], sizes[..., 1] + sizes[..., 3]) / 2
 
 
 def connect(links) -> list[tuple[set[int], list[int]]]:

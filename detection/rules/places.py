@@ -29,7 +29,7 @@ def to_boxes(observations: Sequence[Observation]) -> np.ndarray:
 def make_anchors(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return x and y of the bottom centres of boxes (N, 4) that may reach out of the frame."""
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]
-    return x, np.where(y <= 1.0 + EDGE_TOLERANCE, np.minimum(y, 1.0), y)
+    return x, np.where((y > 1.0) & (y <= 1.0 + EDGE_TOLERANCE), 1.0, y)
 
 
 class ZoneMap:

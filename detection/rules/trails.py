@@ -238,7 +238,7 @@ def measure_bodies(boxes: np.ndarray, aspect_ratio: float) -> np.ndarray:
     The longer side counts, so that somebody who lies or bends is as tall as before. Of somebody
     cut by the upper or lower edge of the picture the width tells more than the height.
     """
-    sizes = boxes[..., 2:] - boxes[..., :2]
-    widths, heights = sizes[..., 0] * aspect_ratio, sizes[..., 1]
-    is_cut = (boxes[..., 1] <= EDGE) | (boxes[..., 3] >= 1.0 - EDGE)
-    return np.maximum(heights, np.where(is_cut, HEIGHTS_PER_WIDTH * widths, widths))
+    upper, lower = boxes[..., 1], boxes[..., 3]
+    widths = (boxes[..., 2] - boxes[..., 0]) * aspect_ratio
+    is_cut = (upper <= EDGE) | (lower >= 1.0 - EDGE)
+    return np.maximum(lower - upper, np.where(is_cut, HEIGHTS_PER_WIDTH * widths, widths))
