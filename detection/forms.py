@@ -45,6 +45,8 @@ class CameraForm(forms.ModelForm):
             "tracker",
             "lost_seconds",
             "estimates_poses",
+            "photo_on_detection",
+            "photo_every_seconds",
             "is_enabled",
         )
 
@@ -114,6 +116,7 @@ class CameraPageForm(CameraForm):
             "record_url": "Stream to record",
             "sampling_fps": "Frames looked at, a second",
             "lost_seconds": "Lost after, seconds",
+            "photo_every_seconds": "A photo every so many seconds",
         }
         widgets = {
             "name": forms.TextInput({"autocomplete": "off", "autofocus": True}),
@@ -132,6 +135,7 @@ class CameraPageForm(CameraForm):
             "detector": forms.TextInput({"list": "detectors", "autocomplete": "off"}),
             "sampling_fps": forms.NumberInput({"min": "0.2", "max": "60", "step": "any"}),
             "lost_seconds": forms.NumberInput({"min": "0.1", "step": "any"}),
+            "photo_every_seconds": forms.NumberInput({"min": "1", "step": "any"}),
         }
 
     def __init__(self, *args, user, **kwargs):

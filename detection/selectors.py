@@ -1,5 +1,7 @@
 """What other parts ask about detection."""
 
+from django.db.models import Q
+
 from detection.models import Deployment, Incident
 from detection.slots import OBJECT_DETECTOR
 
@@ -24,3 +26,16 @@ def open_incidents(user):
 def active_deployments(slot=OBJECT_DETECTOR):
     """Return what serves a slot now, newest first: one row for each form that is in use."""
     return Deployment.objects.filter(slot=slot, retired_at__isnull=True)
+
+
+def reported_during(incident):
+    """Return the incidents of the same footage that go on while a sampled one does, in order.
+
+    Whoever looks at a random minute has to know what of it was reported anyway.
+    """
+    return (
+        Incident.objects.reported()
+        .filter(footage=incident.footage_id, opened_at_seconds__lt=incident.closed_at_seconds)
+        .filter(Q(closed_at_seconds__gt=incident.opened_at_seconds) | Q(state=Incident.State.OPEN))
+        .order_by("opened_at_seconds", "pk")
+    )

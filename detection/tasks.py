@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from celery.signals import worker_ready
 
-from detection.services import ingestion, photos
+from detection.services import ingestion, photos, sampling
 from hitlsite.errors import DomainError
 from hitlsite.jobs import LeaseLost
 
@@ -52,6 +52,14 @@ def detect_waiting_photos():
     """Wake workers for photos that wait; job rows decide who gets them."""
     for photo_id in photos.waiting():
         detect_photo.delay(photo_id)
+
+
+@shared_task
+def draw_samples():
+    """Draw random minutes and near misses from the days that are over; each day once."""
+    report = sampling.draw_due()
+    for what, error in report.failed:
+        logger.error("%s was not drawn from: %s", what, error)
 
 
 @worker_ready.connect

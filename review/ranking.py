@@ -1,24 +1,57 @@
 """In which order waiting items are put before people.
 
-Severity comes first; within one severity, what the model was least sure about, because a
-decision teaches most there. Age is left out on purpose: a priority that never changes keeps
-every page of the queue where it was.
+A priority is
+
+    severity + 0.6 x closeness + 0.3 x disagreement
+
+- severity is 0 (info), 1 (low), 2 (medium), 3 (high) or 4 (critical);
+- closeness is 1 where the model's best score lies right at the threshold of the deployment that
+  gave it, and falls linearly to 0 at either end of the scale: a score of 1 when above, of 0 when
+  below. A decision teaches most where the model was least sure;
+- disagreement is how far the scores of the champion and of a challenger lie apart, 0 where only
+  one of them looked.
+
+The two shares make less than 1 together: no doubt lifts an item over one of the next severity.
+
+Age is no part of the sum, because a priority that changed by itself would move items between
+pages while somebody reads them. It decides among equals instead: the queue is read by falling
+priority and then by rising id, and ids are given in the order in which items are made, so that of
+two items of one priority the older comes first.
 """
 
+import math
+
 SEVERITY_WEIGHTS = {"info": 0.0, "low": 1.0, "medium": 2.0, "high": 3.0, "critical": 4.0}
-UNCERTAINTY_WEIGHT = 0.9  # below 1: no doubt lifts an item over one of the next severity
+CLOSENESS_SHARE = 0.6
+DISAGREEMENT_SHARE = 0.3
 
 
-def priority(severity: str, peak_score: float) -> float:
-    """Return the priority of an item; higher is sooner.
+def priority(
+    severity: str, peak_score: float, *, threshold: float = 0.5, disagreement: float = 0.0
+) -> float:
+    """Return the priority of an item, 0..4.9; higher is sooner.
 
     Args:
         severity: a key of SEVERITY_WEIGHTS; anything else counts as medium.
         peak_score: the model's best score, 0..1.
+        threshold: from which score on the model's deployment reports, 0..1.
+        disagreement: between champion and challenger, 0..1.
 
     >>> priority("high", 0.5) > priority("high", 0.9) > priority("medium", 0.5)
     True
+    >>> priority("high", 0.3, threshold=0.25) > priority("high", 0.5, threshold=0.25)
+    True
     """
     weight = SEVERITY_WEIGHTS.get(severity, SEVERITY_WEIGHTS["medium"])
-    closeness = 1.0 - 2.0 * abs(min(max(peak_score, 0.0), 1.0) - 0.5)
-    return round(weight + UNCERTAINTY_WEIGHT * closeness, 6)
+    doubt = CLOSENESS_SHARE * _closeness(_share(peak_score), _share(threshold))
+    return round(weight + doubt + DISAGREEMENT_SHARE * _share(disagreement), 6)
+
+
+def _closeness(score, threshold):
+    room = 1.0 - threshold if score >= threshold else threshold
+    return 1.0 - abs(score - threshold) / room if room else 1.0
+
+
+def _share(number):
+    """Return a number within 0..1; what is no number counts as 0."""
+    return min(max(number, 0.0), 1.0) if math.isfinite(number) else 0.0

@@ -6,7 +6,16 @@ from celery import shared_task
 from django.db import transaction
 
 from detection.services import evidence
-from review.services import conversion, proposing, redactions, thumbnails
+from review.services import (
+    conversion,
+    marks,
+    propagation,
+    proposing,
+    redactions,
+    thumbnails,
+    webhook_delivery,
+    webhooks,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +52,35 @@ def prepare_soon(item):
         transaction.on_commit(lambda: _ask_for_proposal(item.pk), robust=True)
 
 
+def scan_soon(mark):
+    """Wake a worker, once the change is committed, for a photo that has just been marked.
+
+    Where no worker hears it, the next turn of the conversion task scans the photo.
+    """
+    item = marks.unscanned_item(mark)
+    if item is not None:
+        transaction.on_commit(lambda: scan_marked.delay(item.pk), robust=True)
+
+
+@shared_task
+def scan_marked(item_id):
+    """Look for faces on one marked photo, then ask for the redaction that it needs."""
+    item = marks.scan_marked(item_id)
+    if item is not None:
+        prepare_soon(item)
+
+
 @shared_task
 def propose_redaction(item_id):
     """Redact and verify the files of one item that waits for it, as it was asked for."""
     proposing.propose_waiting(item_id)
+
+
+@shared_task
+def notify():
+    """Put what happened into the webhooks' outbox, and send what of it is due."""
+    webhooks.collect()
+    webhook_delivery.deliver_due()
 
 
 @shared_task
@@ -56,3 +90,21 @@ def purge_sealed_originals():
     thumbnails.purge()
     if destroyed:
         logger.info("%d sealed originals were destroyed", destroyed)
+
+
+def label_track_soon(job):
+    """Wake a worker, once the change is committed, for a track that somebody wants labelled."""
+    transaction.on_commit(lambda: label_track.delay(int(job.key)), robust=True)
+
+
+@shared_task
+def label_track(item_id):
+    """Label one item's track, or look for the frames that its rejection is to offer."""
+    propagation.run_asked(item_id)
+
+
+@shared_task
+def label_waiting_tracks():
+    """Wake a worker for every track that waits: what a lost wake-up left behind."""
+    for item_id in propagation.waiting():
+        label_track.apply_async((item_id,), expires=PROPOSAL_EXPIRES_SECONDS)

@@ -306,7 +306,7 @@ def privacy_scan(item, evidence, *, result="clear", **columns):
     columns = {
         "file_sha256": evidence.sha256,
         "regions": found if result == "faces" else [],
-        "detectors": [] if result == "failed" else ["yunet"],
+        "detectors": [] if result == "failed" else ["head"],
         "frames_scanned": 1,
         "error": "The file could not be read." if result == "failed" else "",
         **columns,

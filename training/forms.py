@@ -5,8 +5,10 @@ from django import forms
 from detection.models import Camera, Incident
 from hitlsite.models import Site
 from training.models import ExportRun
+from training.services.exports import FORMATS
 
 _DAY = {"type": "date"}
+FORMAT_NAMES = {"yolo": "YOLO labels", "csv": "CSV table", "parquet": "parquet table"}
 
 
 class ExportForm(forms.Form):
@@ -18,6 +20,17 @@ class ExportForm(forms.Form):
     image_form = forms.ChoiceField(
         choices=ExportRun._meta.get_field("image_form").choices, initial="file"
     )
+    variant = forms.ChoiceField(
+        required=False,
+        choices=ExportRun._meta.get_field("variant").choices,
+        initial="reviewed",
+        widget=forms.RadioSelect,
+    )
+    formats = forms.MultipleChoiceField(
+        required=False,
+        choices=[(name, FORMAT_NAMES[name]) for name in FORMATS],
+        widget=forms.CheckboxSelectMultiple,
+    )
 
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
@@ -28,3 +41,11 @@ class ExportForm(forms.Form):
         """Return the filters of a valid form."""
         names = ("camera", "category", "since", "until")
         return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}
+
+    def wanted(self):
+        """Return what a valid form asks for besides site and filters."""
+        return {
+            "image_form": self.cleaned_data["image_form"],
+            "variant": self.cleaned_data["variant"] or "reviewed",
+            "formats": self.cleaned_data["formats"],
+        }

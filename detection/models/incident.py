@@ -1,5 +1,7 @@
 """Incidents with the rules that fired, their history, and their evidence."""
 
+from datetime import date
+
 from django.db import models
 from django.db.models import Q
 
@@ -7,6 +9,12 @@ from detection.models.camera import Camera, OfCameraQuerySet, Rule
 from detection.models.deployment import Deployment
 from detection.models.footage import Footage, Photo, Segment
 from hitlsite.models import Site, VisibleQuerySet
+
+
+class IncidentQuerySet(OfCameraQuerySet):
+    def reported(self):
+        """Return what a rule or an import reported: samples of what nobody did are no incidents."""
+        return self.exclude(origin__in=Incident.SAMPLED)
 
 
 class Incident(models.Model):
@@ -34,6 +42,8 @@ class Incident(models.Model):
         NEAR_MISS = "near_miss", "near miss"
         IMPORT = "import"
 
+    SAMPLED = (Origin.AUDIT_MINUTE, Origin.NEAR_MISS)
+
     camera = models.ForeignKey(Camera, on_delete=models.PROTECT, related_name="incidents")
     footage = models.ForeignKey(Footage, on_delete=models.PROTECT, related_name="incidents")
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="incidents")
@@ -59,7 +69,7 @@ class Incident(models.Model):
     # Set once nothing about the incident can change any more: the evidence is whole.
     evidence_complete_at = models.DateTimeField(null=True, blank=True)
 
-    objects = OfCameraQuerySet.as_manager()
+    objects = IncidentQuerySet.as_manager()
 
     class Meta:
         ordering = ["-opened_at", "-pk"]
@@ -88,6 +98,16 @@ class Incident(models.Model):
 
     def __str__(self):
         return f"{self.category} at {self.opened_at_seconds:.1f} s on {self.camera}"
+
+    @property
+    def is_sampled(self):
+        """Whether it was drawn at random, and is no incident that anything reported."""
+        return self.origin in self.SAMPLED
+
+    @property
+    def sampled_day(self):
+        """The day, at its site, from which a sample was drawn; it stands in the key."""
+        return date.fromisoformat(self.key.split(":")[1])
 
     @property
     def is_open(self):
@@ -250,6 +270,10 @@ class Evidence(models.Model):
     def __str__(self):
         owner = f"photo {self.photo_id}" if self.photo_id else f"incident {self.incident_id}"
         return f"{self.kind} of {owner}"
+
+    @property
+    def camera(self):
+        return (self.photo or self.incident).camera
 
     @property
     def is_clip(self):

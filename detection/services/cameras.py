@@ -18,6 +18,8 @@ _TOLD_COLUMNS = (
     "tracker",
     "lost_seconds",
     "estimates_poses",
+    "photo_on_detection",
+    "photo_every_seconds",
     "is_enabled",
 )
 _SECRET_COLUMNS = ("detect_url", "record_url")

@@ -6,6 +6,8 @@ from django.utils import timezone
 from detection.models import Deployment
 from detection.slots import OBJECT_DETECTOR
 
+IMPORTS_SLOT = "import"
+
 
 def record_champion(detector, *, threshold=0.0, at=None):
     """Return the active deployment of this detector, made on its first use.
@@ -37,3 +39,14 @@ def record_champion(detector, *, threshold=0.0, at=None):
             )
     except IntegrityError:
         return Deployment.objects.get(**form)
+
+
+def of_imports():
+    """Return the entry that imported incidents point at: another system's, and never one to serve.
+
+    Its slot is no model's, and it is retired from the start.
+    """
+    now = timezone.now()
+    named = {"slot": IMPORTS_SLOT, "name": "another system"}
+    found = Deployment.objects.filter(**named).order_by("pk").first()
+    return found or Deployment.objects.create(**named, activated_at=now, retired_at=now)

@@ -2,6 +2,9 @@
 
 Files are named after their content, so several rows may stand on one file. Rows of later apps are
 not known here: whoever has such rows says with ``is_needed`` which files they stand on.
+
+A photo that became evidence has a file of its own columns; they follow its evidence in the same
+transaction, so that no row leads to the original of a redacted photo.
 """
 
 import logging
@@ -15,11 +18,13 @@ from django.db.models import DateTimeField, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from detection.models import Evidence
+from detection.models import Evidence, Photo
 from hitlsite import audit, storage
 from hitlsite.errors import Conflict, DomainError
 
 logger = logging.getLogger(__name__)
+
+PHOTO_KIND = "photos"
 
 
 def seal_until(at=None):
@@ -72,8 +77,15 @@ def replace_with_redacted(evidence, *, path, sha256, byte_count, seal_until):
             "byte_count",
         ]
     )
+    _follow(row)
     evidence.refresh_from_db()
     return "" if between == path else between
+
+
+def _follow(row):
+    """Let the photo behind a row of evidence show what the row shows."""
+    if row.photo_id:
+        Photo.objects.filter(pk=row.photo_id).update(path=row.path, sha256=row.sha256)
 
 
 def is_restorable(evidence):
@@ -104,6 +116,7 @@ def restore_original(evidence):
             "sealed_until",
         ]
     )
+    _follow(row)
     evidence.refresh_from_db()
 
 
@@ -137,7 +150,8 @@ def _destroy(pk, at, is_needed):
     failure after it leaves a row that the next purge clears.
     """
     with transaction.atomic(durable=True):
-        row = Evidence.objects.select_related("incident__camera__site").get(pk=pk)
+        owners = "incident__camera__site", "photo__camera__site"
+        row = Evidence.objects.select_related(*owners).get(pk=pk)
         is_deleted = _delete_unless_needed(row.sealed_path, is_needed)
         won = Evidence.objects.filter(
             pk=pk, sealed_path=row.sealed_path, sealed_until__isnull=True
@@ -148,7 +162,7 @@ def _destroy(pk, at, is_needed):
         audit.record(
             "original.destroyed",
             row,
-            site=row.incident.camera.site,
+            site=row.camera.site,
             detail={"sha256": row.sealed_sha256, "file_deleted": is_deleted},
             at=at,
         )
@@ -170,5 +184,12 @@ def _delete_unless_needed(name, is_needed):
     stands = Q(path=name) | Q(sealed_path=name, sealed_until__isnull=False)
     if not name or Evidence.objects.filter(stands).exists() or is_needed(name):
         return False
+    if _is_of_photos(name) and Photo.objects.filter(path=name).exists():
+        return False
     storage.delete(name)
     return True
+
+
+def _is_of_photos(name):
+    """Say whether a stored file may be an unredacted photo: only then are photos asked."""
+    return f"/{PHOTO_KIND}/" in name

@@ -15,11 +15,14 @@ RULE_KIND = "object_left_unattended"
 def follow_verdict(incident, *, belongs, by, at=None):
     """Keep the object of an incident as a fixture, or no longer, as the verdict on it now says.
 
-    Incidents of other rules have no object and change nothing.
+    Incidents of other rules have no object and change nothing. Nor do samples and photos: that
+    nothing was missed says nothing of what stands there.
 
     Args:
         belongs: a person said that the object belongs where it stands.
     """
+    if incident is None or incident.is_sampled:
+        return
     known = Fixture.objects.filter(incident=incident).first()
     if belongs and known is None:
         place = _place_of(incident)

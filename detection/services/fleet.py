@@ -83,7 +83,7 @@ def fares(user):
 
 def _incidents_of(owner, **conditions):
     """Return a subquery that counts the incidents of the row at hand, their ``owner``."""
-    found = Incident.objects.filter(**{owner: OuterRef("pk")}, **conditions).order_by()
+    found = Incident.objects.reported().filter(**{owner: OuterRef("pk")}, **conditions).order_by()
     totals = found.values(owner).annotate(total=Count("pk")).values("total")
     return Coalesce(Subquery(totals), 0)
 
@@ -213,12 +213,13 @@ def knows_only_motion(camera, latest=None):
 
 def recent_incidents(camera, *, limit=8):
     """Return the newest incidents of a camera."""
-    return camera.incidents.select_related("camera__site").order_by("-opened_at", "-pk")[:limit]
+    found = camera.incidents.reported().select_related("camera__site")
+    return found.order_by("-opened_at", "-pk")[:limit]
 
 
 def counts(camera):
     """Return how many incidents there were in 24 hours, and in all."""
     since = timezone.now() - RECENT
-    return camera.incidents.aggregate(
+    return camera.incidents.reported().aggregate(
         recent=Count("pk", filter=Q(opened_at__gte=since)), total=Count("pk")
     )

@@ -15,7 +15,15 @@ from django.utils import timezone
 
 from detection import checkpoints
 from detection.models import Evidence, Footage, Incident, Segment
-from detection.services import cameras, failures, incidents, inference, snapshots, tracklogs
+from detection.services import (
+    camera_photos,
+    cameras,
+    failures,
+    incidents,
+    inference,
+    snapshots,
+    tracklogs,
+)
 from detection.services import footage as footage_service
 from detection.services.sessions import CameraSession
 from hitlsite import audit, jobs
@@ -191,6 +199,7 @@ class Ingestion:
         started = time.monotonic()
         self.session.blacken(cameras.private_polygons(self.segment.footage.camera))
         self.session.heed_fixtures(cameras.fixture_boxes(self.segment.footage.camera))
+        self.session.photographs.wish(**camera_photos.wishes(self.segment.footage.camera))
         self._counted = self._session_counts()
         next_beat = started + settings.LEASE_SECONDS / 3
         for frame in self._frames_of_segment():
@@ -236,8 +245,10 @@ class Ingestion:
         if not step.must_be_stored:
             return
         started = time.monotonic()
-        heard = []
+        heard, footage = [], self.segment.footage
+        photos = camera_photos.store_files(step.photos, footage)
         with transaction.atomic():
+            camera_photos.store_rows(photos, footage=footage, deployment=self.deployment)
             for transition in step.transitions:
                 heard.append((transition.kind, self._store_transition(transition)))
             for clip in step.clips:

@@ -27,10 +27,11 @@ class Step:
     at_seconds: float
     transitions: tuple = ()
     clips: tuple = ()
+    photos: tuple = ()
 
     @property
     def must_be_stored(self):
-        return bool(self.transitions or self.clips)
+        return bool(self.transitions or self.clips or self.photos)
 
 
 class CameraSession:
@@ -56,6 +57,7 @@ class CameraSession:
         self.pipeline = _make_pipeline(footage, detector, fps, size)
         self.engine = make_engine(footage, config, fps, size)
         self.recorder, self.stills, self.snapshots = _make_keepers(footage, size, self._private)
+        self.photographs = _make_photo_keeper(footage, self.stills)
         self.sampler, self._ahead = Sampler(fps), Sampler(fps)
         self.rows = TrackRows(sampling_fps=fps, frame_size=size)
         self.frames_decoded = self.frames_sampled = 0
@@ -130,7 +132,7 @@ class CameraSession:
         self.frames_decoded += 1
         self.last_seconds = frame.at_seconds
         self.recorder.add(frame)
-        transitions = []
+        transitions, photo = [], None
         if self.sampler.wants(frame.at_seconds):
             self.frames_sampled += 1
             tracked = self.pipeline.step(frame)
@@ -138,8 +140,10 @@ class CameraSession:
             transitions = self.engine.update(tracked)
             self.stills.see(frame, tracked, self.engine.live_incidents())
             self._look_for_snapshot(frame, tracked)
+            photo = self.photographs.see(frame, tracked)
             self._tell_recorder(transitions)
-        return Step(frame.at_seconds, tuple(transitions), tuple(self.recorder.finished()))
+        clips, photos = tuple(self.recorder.finished()), (photo,) if photo else ()
+        return Step(frame.at_seconds, tuple(transitions), clips, photos)
 
     def _look_for_snapshot(self, frame, tracked):
         try:
@@ -169,6 +173,7 @@ class CameraSession:
             "engine": self.engine.state(),
             "recorder": self.recorder.state(),
             "stills": self.stills.state(),
+            "photographs": self.photographs.state(),
             "sampler": self.sampler.state(),
             "rows": self.rows.state(),
         }
@@ -179,6 +184,7 @@ class CameraSession:
         self.engine.restore(state["engine"])
         self.recorder.restore(state["recorder"])
         self.stills.restore(state["stills"])
+        self.photographs.restore(state.get("photographs"))
         self.sampler.restore(state["sampler"])
         self.rows.restore(state["rows"])
 
@@ -234,6 +240,13 @@ def _make_keepers(footage, size, private_polygons):
     stills = StillKeeper(private_polygons=private_polygons)
     around_seconds = footage.configuration["lost_seconds"] + 1.0
     return recorder, stills, SnapshotKeeper(around_seconds=around_seconds)
+
+
+def _make_photo_keeper(footage, stills):
+    """Return what chooses the frames that become photos; none until somebody wishes for some."""
+    from detection.vision.photographs import PhotoKeeper
+
+    return PhotoKeeper(stills, forget_seconds=footage.configuration["lost_seconds"] + 1.0)
 
 
 def _statics_beside(detector):

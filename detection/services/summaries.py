@@ -10,7 +10,7 @@ def footage_report(footage, *, seconds_taken):
         frames_sampled=Sum("frames_sampled", default=0),
         frames_detected=Sum("frames_detected", default=0),
     )
-    incidents = footage.incidents.order_by("opened_at_seconds", "pk")
+    incidents = footage.incidents.reported().order_by("opened_at_seconds", "pk")
     return {
         "video_seconds": footage.duration_seconds or 0.0,
         "seconds_taken": round(seconds_taken, 3),

@@ -17,6 +17,7 @@ from django.utils import timezone
 from detection.models import Camera, Device, Footage, Photo, Segment
 from detection.services import cameras, failures, photos
 from detection.services import footage as footage_service
+from detection.services.evidence import PHOTO_KIND
 from hitlsite import audit, storage
 from hitlsite.bounds import as_id
 from hitlsite.errors import Conflict, DomainError, Forbidden, NotFound
@@ -28,6 +29,7 @@ QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 STATES = (QUEUED, RUNNING, DONE, FAILED)
 EARLIEST_CAPTURE = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST_AHEAD = timedelta(days=1)
+LONGEST_CLIENT_ID = 100
 _SUFFIXES = {
     "video/mp4": ".mp4",
     "video/quicktime": ".mov",
@@ -105,6 +107,37 @@ def receive(device, received, *, kind, client_id, captured_at=None, clock_offset
             return earlier, False
         make = _make_photo if kind == PHOTO else _make_footage
         return make(device, received, values), True
+
+
+def import_photo(camera, received, *, client_id):
+    """Store a picture that an operator brings along; return (Photo, whether this call made it).
+
+    It is checked, limited, turned upright and stripped as an upload is.
+
+    Args:
+        client_id: the name that it goes by elsewhere.
+
+    Raises:
+        DomainError: as ``receive``.
+    """
+    check_size(received.name, PHOTO, received.byte_count)
+    found = Photo.objects.filter(camera=camera, received_sha256=received.sha256)
+    earlier = found.first()
+    if earlier:
+        return earlier, False
+    values = _take_photo(camera, received)
+    values |= _capture_columns(camera, values, None, 0.0)
+    with transaction.atomic():
+        Camera.objects.select_for_update(no_key=True).get(pk=camera.pk)
+        earlier = found.first()
+        if earlier:
+            return earlier, False
+        origin, client_id = Photo.Origin.IMPORT, client_id[:LONGEST_CLIENT_ID]
+        photo = Photo.objects.create(camera=camera, origin=origin, client_id=client_id, **values)
+        photos.enqueue(photo, received_bytes=received.byte_count)
+        detail = {"name": client_id, "received_sha256": received.sha256}
+        audit.record("photo.imported", photo, site=camera.site, detail=detail)
+    return photo, True
 
 
 def check_size(name, kind, byte_count):
@@ -271,7 +304,7 @@ def _take_photo(camera, received):
     stripped = storage.scratch_path(suffix)
     try:
         width, height = strip_photo(received.path, stripped, private_polygons=private, **limits)
-        path, sha256, _ = storage.store_file(camera.site_id, "photos", stripped)
+        path, sha256, _ = storage.store_file(camera.site_id, PHOTO_KIND, stripped)
     finally:
         stripped.unlink(missing_ok=True)
     return {

@@ -90,7 +90,7 @@ class StillKeeper:
             if last_held == tracked.at_seconds and not (tracked.is_held and LAST in kept):
                 wanted.append(LAST)
             if wanted and still is None:
-                still = self._still(frame, tracked)
+                still = self.picture(frame, tracked)
             kept.update(dict.fromkeys(wanted, still))
 
     def peek(self, key, kind):
@@ -113,7 +113,8 @@ class StillKeeper:
             for key, kept in state.items()
         }
 
-    def _still(self, frame, tracked):
+    def picture(self, frame, tracked):
+        """Return the Still of a frame, private zones black."""
         image = frame.image()
         height, width = image.shape[:2]
         if self._polygons:

@@ -45,6 +45,12 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ItemStatusEnum": "review.models.TrainingItem.Status",
         "CategoryEnum": "detection.models.Incident.Category",
+        "VerdictEnum": "review.models.Decision.Verdict",
+        "VerdictGivenEnum": "review.services.verdicts.GIVEN_CHOICES",
+        "RejectReasonEnum": "review.models.Decision.Reason",
+        "MarkReasonEnum": "review.models.Mark.Reason",
+        "IncidentOriginEnum": "detection.models.Incident.Origin",
+        "PhotoOriginEnum": "detection.models.Photo.Origin",
         "UploadKindEnum": "detection.services.uploads.KINDS",
         "UploadStateEnum": "detection.services.uploads.STATES",
     },

@@ -46,10 +46,25 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 25},
     },
+    "draw random samples": {
+        "task": "detection.tasks.draw_samples",
+        "schedule": 3600.0,
+        "options": {"expires": 3500},
+    },
     "convert closed incidents": {
         "task": "review.tasks.convert_closed_incidents",
         "schedule": 20.0,
         "options": {"expires": 19},
+    },
+    "label waiting tracks": {
+        "task": "review.tasks.label_waiting_tracks",
+        "schedule": 60.0,
+        "options": {"expires": 55},
+    },
+    "tell webhooks": {
+        "task": "review.tasks.notify",
+        "schedule": 10.0,
+        "options": {"expires": 9},
     },
     "destroy sealed originals": {
         "task": "review.tasks.purge_sealed_originals",

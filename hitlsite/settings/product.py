@@ -16,6 +16,8 @@ UNDO_SECONDS = env.number("UNDO_SECONDS", 60, minimum=0, maximum=86_400)
 UNDO_DEPTH = env.number("UNDO_DEPTH", 10, minimum=0, maximum=100)
 MIN_CONFIRMED = env.number("MIN_CONFIRMED", 100, minimum=1)
 KEEP_ORIGINAL_DAYS = env.number("KEEP_ORIGINAL_DAYS", 0, minimum=0, maximum=3650)
+# mediapipe's face detector looks as well where its model is there, in a process of its own.
+MEDIAPIPE = env.flag("SECOND_LOOK_MEDIAPIPE", True)
 REDACTION_METHOD = env.choice("REDACTION_METHOD", "blur", ("blur", "pixelate", "mask"))
 
 # How large a share of new items is judged blind by two people.
@@ -23,6 +25,10 @@ SECOND_REVIEW_SHARE = env.number("SECOND_REVIEW_SHARE", 0.1, minimum=0, maximum=
 # Random minutes of a camera's day, and tracks that nearly fired a rule, that people look at too.
 AUDIT_MINUTES = env.number("AUDIT_MINUTES", 3, minimum=0, maximum=60)
 NEAR_MISSES = env.number("NEAR_MISSES", 3, minimum=0, maximum=100)
+# Where browsers reach these pages; links in messages begin with it.
+PUBLIC_URL = env.text("PUBLIC_URL")
+# What was recorded longer ago arrives late and notifies nobody.
+NOTIFY_WITHIN_SECONDS = env.number("NOTIFY_WITHIN_SECONDS", 3600, minimum=60, maximum=7 * 86_400)
 WEBHOOK_PRIVATE_ADDRESSES = env.flag("WEBHOOK_PRIVATE_ADDRESSES", False)
 
 CODE_VERSION = env.text("CODE_VERSION", "0.1.0")

@@ -1,6 +1,7 @@
 """How items, decisions and acts look in JSON."""
 
 from django.urls import reverse
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -9,7 +10,7 @@ from hitlsite.api.serializers import StrictSerializer
 from review import selectors
 from review.models import Decision, Redaction, TrainingItem
 from review.services.regions import MOST_NOTE_CHARACTERS
-from review.services.verdicts import GIVEN
+from review.services.verdicts import GIVEN_CHOICES
 
 
 @extend_schema_field({"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4})
@@ -89,8 +90,6 @@ class EvidenceSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_url(self, evidence) -> str | None:
-        if not self.context["shows_media"]:
-            return None
         return reverse("review:evidence", args=[evidence.pk])
 
 
@@ -102,6 +101,7 @@ class IncidentSerializer(serializers.ModelSerializer):
         model = Incident
         fields = [
             "id",
+            "origin",
             "why",
             "class_name",
             "opened_at",
@@ -140,6 +140,8 @@ class ItemSerializer(serializers.ModelSerializer):
             "collection_method",
             "camera",
             "incident",
+            "stack",
+            "represented_by",
             "evidence",
             "claimed_by",
             "claim_expires_at",
@@ -150,9 +152,15 @@ class ItemSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(EvidenceSerializer(many=True))
     def get_evidence(self, item):
-        rows = item.incident.evidence.all() if item.incident else []
-        context = {"shows_media": selectors.may_see_media(self.context["user"], item)}
-        return EvidenceSerializer(rows, many=True, context=context).data
+        rows = [self._of_evidence.to_representation(row) for row in item.evidence]
+        if not selectors.may_see_media(self.context["user"], item):
+            rows = [{**row, "url": None} for row in rows]
+        return rows
+
+    @cached_property
+    def _of_evidence(self):
+        """One serializer for the files of every item on a page: making one costs most of it."""
+        return EvidenceSerializer()
 
 
 class DecisionSerializer(serializers.ModelSerializer):
@@ -181,6 +189,8 @@ class DecisionSerializer(serializers.ModelSerializer):
             "category",
             "boxes",
             "effect",
+            "batch",
+            "guideline_version",
             "undoes",
             "seconds_taken",
             "status_before",
@@ -208,7 +218,7 @@ class ItemDetailSerializer(ItemSerializer):
 
     @extend_schema_field(DecisionSerializer(many=True))
     def get_history(self, item):
-        return DecisionSerializer(selectors.history(item), many=True).data
+        return DecisionSerializer(selectors.history(item, self.context["user"]), many=True).data
 
 
 class PageSerializer(serializers.Serializer):
@@ -223,11 +233,26 @@ class StatsSerializer(serializers.Serializer):
     needs_review = serializers.IntegerField()
     fine_tune_ready = serializers.IntegerField(help_text="confirmed items whose files may leave")
     min_confirmed = serializers.IntegerField(help_text="how many the first fine-tuning needs")
+    is_capped = serializers.BooleanField(
+        help_text=f"with filters: counting stopped at {selectors.MOST_COUNTED} of a status"
+    )
+
+
+class StandingSerializer(serializers.ModelSerializer):
+    """Where an item stands after an act, and no more: an act is answered quickly."""
+
+    class Meta:
+        model = TrainingItem
+        fields = ["id", "status", "category", "privacy", "proposal", "version", "decided_at"]
+        read_only_fields = fields
 
 
 class DecidedSerializer(serializers.Serializer):
-    item = ItemDetailSerializer()
+    item = StandingSerializer()
     decision = DecisionSerializer()
+    message = serializers.CharField(
+        allow_blank=True, help_text="what became of a verdict that is not simply in force"
+    )
 
 
 class DrawnRegionSerializer(serializers.Serializer):
@@ -241,7 +266,7 @@ class DrawnRegionSerializer(serializers.Serializer):
 
 
 class DecideSerializer(StrictSerializer):
-    verdict = serializers.ChoiceField(choices=[(one.value, one.label) for one in GIVEN])
+    verdict = serializers.ChoiceField(choices=GIVEN_CHOICES)
     reason = serializers.ChoiceField(
         choices=Decision.Reason.choices, required=False, allow_blank=True
     )

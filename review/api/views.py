@@ -10,7 +10,7 @@ from hitlsite.errors import Conflict, DomainError, NotFound
 from review import selectors, tasks
 from review.api import serializers as forms
 from review.models import Decision, TrainingItem
-from review.services import decisions, privacy, queue
+from review.services import decisions, outcomes, privacy, queue
 from review.services.verdicts import GIVEN
 
 _ACT_REFUSALS = refusals(400, 404, 409, 413, 415, 422)
@@ -23,6 +23,10 @@ _FILTERS = [
     OpenApiParameter("reason", enum=Decision.Reason.values, description="of a rejection"),
     OpenApiParameter("since", description="date or time, ISO 8601, when the incident opened"),
     OpenApiParameter("until", description="date or time, ISO 8601, included"),
+    OpenApiParameter("deployment", int, description="the id of the model that reported it"),
+    OpenApiParameter("origin", enum=Incident.Origin.values, description="what put it there"),
+    OpenApiParameter("mode", enum=TrainingItem.Mode.values, description="for supervisors"),
+    OpenApiParameter("held", enum=["me"], description="what you have claimed"),
 ]
 _PAGING = [
     OpenApiParameter("cursor", description="next_cursor of the page before"),
@@ -46,8 +50,9 @@ class ReviewView(APIView):
     def decided(self, decision):
         return Response(
             {
-                "item": self.item_json(decision.item_id),
+                "item": forms.StandingSerializer(decision.item).data,
                 "decision": forms.DecisionSerializer(decision).data,
+                "message": outcomes.sentence(decision),
             }
         )
 
@@ -117,7 +122,9 @@ class DecideView(ReviewView):
         operation_id="items_decide",
         summary="Give a verdict",
         description="A confirmation of an item whose redaction is still being made answers with"
-        ' effect "waiting" and takes effect when the redaction is verified.',
+        ' effect "waiting" and takes effect when the redaction is verified. Where two people judge'
+        ' an item blind, the first verdict is "held" and the item stays pending; of two that differ'
+        ' both are "counted" and the item needs review.',
         request=forms.DecideSerializer,
         responses=_DECIDED,
     )
@@ -163,7 +170,8 @@ class UndoView(ReviewView):
     def post(self, request, pk):
         wanted = self.parsed(forms.UndoSerializer).get("decision")
         item = selectors.item_for(request.user, pk)
-        given = [one.pk for one in selectors.history(item) if one.verdict in GIVEN]
+        story = selectors.history(item, request.user)
+        given = [one.pk for one in story if one.verdict in GIVEN]
         if wanted is not None and wanted not in given:
             raise NotFound(f"Item {pk} has no verdict {wanted}.")
         if not given:

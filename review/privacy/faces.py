@@ -5,26 +5,30 @@ every person box whether or not a face is visible in it. What cannot be scanned 
 a scan that could not run says "failed" and names the largest region it can stand for.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from detection.vision.people import is_person
 from hitlsite.errors import DomainError
-from review.privacy import media, motion
+from review.privacy import media, mediapipe_faces, motion
 from review.privacy.regions import HOLD_SECONDS, WHOLE_PICTURE, Region, clipped, has_area, head_part
+from review.privacy.yunet import YuNet
 
 __all__ = ["FaceScan", "FaceScanner", "Region", "YuNet"]
 
-FILLING_PX, MIDDLE_PX = 160, 480
-KEPT_NETS = 8
-LEAST_FULL_PX, MOST_FULL_PX = 960, 1920
 MOVING = "moving"
 NO_DETECTOR = "Neither a face detector nor a person detector could run."
+
+# A file shows faces if a finding reaches its detector's score. Then the doubtful findings down to
+# HIDE_MARGIN below it are hidden as well, and a second look at what was written counts all down to
+# STRICT_MARGIN below: stricter than the first look, and still above what a new encoding, which
+# shifts every score a little, could lift out of what was left alone.
+HIDE_MARGIN, STRICT_MARGIN = 0.1, 0.05
+THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class FaceScan:
     Attributes:
         result: "clear", "faces" or "failed".
         regions: unpadded.
-        detectors: which of "yunet" and "head" ran on every frame.
+        detectors: which of "yunet", "mediapipe" and "head" ran on every frame.
         frames_scanned: 1 for a still.
         error: one sentence where the result is "failed", else "".
     """
@@ -46,72 +50,22 @@ class FaceScan:
     error: str = ""
 
 
-class YuNet:
-    """The face model, run on several sizes and turns of the same picture.
+@dataclass
+class _Findings:
+    """What accumulates over the frames of one file.
 
-    Measured on real footage: a face that fills the picture is found at 160 px in 98 of 100
-    cases, at 480 px in 79; faces in a crowd need the picture's own size; a face that lies on
-    its side or head down is found in 35 of 100 unless the picture is turned. The turned passes
-    and the small ones together cost less than the one at full size.
-
-    Not safe for two threads at once.
+    Attributes:
+        least: the score from which a finding of a detector makes the file one with faces.
+        floors: the score from which a finding is kept if the file is one.
     """
 
-    def __init__(self, path: Path, score: float):
-        self._path = str(path)
-        self._score = score
-        self._nets = OrderedDict()
-        self._net((MIDDLE_PX, MIDDLE_PX))
-
-    def faces(self, image: np.ndarray) -> list[tuple[tuple, float]]:
-        """Return (box normalised, score) of every face in a BGR picture, duplicates included."""
-        full_px = min(max(*image.shape[:2], LEAST_FULL_PX), MOST_FULL_PX)
-        found = [*self._pass(image, FILLING_PX, 0), *self._pass(image, full_px, 0)]
-        for turns in range(4):
-            found += self._pass(image, MIDDLE_PX, turns)
-        return found
-
-    def _pass(self, image, longest_px, turns):
-        scale = longest_px / max(image.shape[:2])
-        size = [max(round(side * scale), 32) for side in image.shape[1::-1]]
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        small = np.rot90(cv2.resize(image, size, interpolation=method), turns)
-        height, width = small.shape[:2]
-        rows = self._net((width, height)).detect(np.ascontiguousarray(small))[1]
-        for x, y, w, h, *_landmarks, score in [] if rows is None else rows.tolist():
-            turned = (x / width, y / height, (x + w) / width, (y + h) / height)
-            box = _turned_back(turned, turns)
-            if has_area(box):
-                yield clipped(box), float(score)
-
-    def _net(self, size):
-        """Return the network for a size; changing the size of one costs more than running it."""
-        if size not in self._nets:
-            self._nets[size] = cv2.FaceDetectorYN.create(
-                self._path, "", size, self._score, 0.3, 5000
-            )
-        self._nets.move_to_end(size)
-        if len(self._nets) > KEPT_NETS:
-            self._nets.popitem(last=False)
-        return self._nets[size]
-
-
-def _turned_back(box, turns):
-    """Undo quarter turns (counter-clockwise, as ``numpy.rot90`` makes them) of a box."""
-    for _ in range(turns):
-        x1, y1, x2, y2 = box
-        box = (1 - y2, x1, 1 - y1, x2)
-    return box
-
-
-class _Findings:
-    """What accumulates over the frames of one file."""
-
-    def __init__(self):
-        self.regions: list[Region] = []
-        self.error = ""
-        self.frames = 0
-        self.runs = {"yunet": 0, "head": 0}
+    least: dict[str, float]
+    floors: dict[str, float]
+    regions: list[Region] = field(default_factory=list)
+    error: str = ""
+    frames: int = 0
+    runs: dict[str, int] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
 
     def fail(self, sentence):
         self.error = self.error or sentence
@@ -121,8 +75,10 @@ class _Findings:
         return tuple(name for name, runs in self.runs.items() if runs and runs == self.frames)
 
     def scan(self) -> FaceScan:
-        result = "failed" if self.error else "faces" if self.regions else "clear"
-        return FaceScan(result, tuple(self.regions), self.detectors, self.frames, self.error)
+        has_face = any(one.score >= self.least.get(one.source, 0.0) for one in self.regions)
+        result = "failed" if self.error else "faces" if has_face else "clear"
+        regions = () if result == "clear" else tuple(self.regions)
+        return FaceScan(result, regions, self.detectors, self.frames, self.error)
 
 
 class FaceScanner:
@@ -132,7 +88,9 @@ class FaceScanner:
         yunet_path: the face model's file; None, or a path where no file is, means without it.
         person_detector: a Detector; one whose backend is "motion" cannot tell people from
             anything else and counts as none.
+        mediapipe_path: the file of mediapipe's short-range face model, as ``yunet_path``.
         yunet_score: faces at or above it count, 0..1; low, so that doubt counts as a face.
+        mediapipe_score: as ``yunet_score``.
         person_score: person boxes at or above it count, 0..1.
         sample_fps: how many frames of each second of a clip are looked at, 2 or more.
     """
@@ -142,59 +100,73 @@ class FaceScanner:
         *,
         yunet_path: Path | None,
         person_detector=None,
+        mediapipe_path: Path | None = None,
         yunet_score: float = 0.4,
+        mediapipe_score: float = 0.5,
         person_score: float = 0.25,
         sample_fps: float = 5.0,
     ):
         if sample_fps < 1 / HOLD_SECONDS:
             raise ValueError(f"sample_fps must be {1 / HOLD_SECONDS:g} or more.")
         self.sample_fps = sample_fps
+        self.scores = {"yunet": yunet_score, "mediapipe": mediapipe_score, "head": person_score}
         self._people = None if _is_motion(person_detector) else person_detector
-        self._yunet_path = yunet_path and Path(yunet_path)
-        self.yunet_score = yunet_score
-        self.person_score = person_score
+        self._paths = {
+            name: path and Path(path)
+            for name, path in (("yunet", yunet_path), ("mediapipe", mediapipe_path))
+        }
         self._yunet = None
 
-    def scan_image(self, path: Path, *, person_boxes: Iterable = ()) -> FaceScan:
+    def scan_image(
+        self, path: Path, *, person_boxes: Iterable = (), is_second: bool = False
+    ) -> FaceScan:
         """Scan a still; what cannot be read is "failed", never an exception.
 
         Args:
             person_boxes: boxes already known, normalised: plain xyxy (a person), or anything
                 with ``class_name`` and ``box_xyxy``.
+            is_second: look at what a redaction wrote, more strictly.
         """
-        findings = _Findings()
+        findings = self._begin(is_second)
         try:
             image = media.read_image(path)
         except DomainError as error:
             findings.fail(error.message)
             return findings.scan()
         given = list(person_boxes)
-        self._look(image, None, findings)
+        with ThreadPoolExecutor(THREADS) as pool:
+            self._look(image, None, findings, pool)
         _add_given(findings, given, _aspect_ratio(image), at_seconds=lambda _box: None)
         if not findings.detectors:
             findings.fail(NO_DETECTOR)
             findings.regions += _whole_boxes(given) or [Region(WHOLE_PICTURE, MOVING, 1.0)]
         return findings.scan()
 
-    def scan_clip(self, path: Path, *, person_tracks: Iterable = ()) -> FaceScan:
+    def scan_clip(
+        self, path: Path, *, person_tracks: Iterable = (), is_second: bool = False
+    ) -> FaceScan:
         """Scan the sampled frames of a clip and its last; damage is "failed", no exception.
+
+        A second look takes the first frame, and then those half a step beside the first look's.
 
         Args:
             person_tracks: Observations, ``at_seconds`` on the clip's clock.
+            is_second: look at what a redaction wrote, more strictly.
         """
-        findings, small = _Findings(), motion.SmallFrames()
-        last = None
-        try:
-            with media.open_clip(path) as container:
-                for last in media.clip_frames(container, Path(path).name):
-                    if small.wants(last.at_seconds, self.sample_fps):
-                        self._look_at(last, findings, small)
-        except DomainError as error:
-            findings.fail(error.message)
-        if last is None:
-            return findings.scan()
-        if small.last_seconds != last.at_seconds:
-            self._look_at(last, findings, small)
+        looks = _Looks(self._begin(is_second), phase=0.5 if is_second else 0.0)
+        findings, small, last = looks.findings, looks.small, None
+        with ThreadPoolExecutor(THREADS) as pool:
+            try:
+                with media.open_clip(path) as container:
+                    for last in media.clip_frames(container, Path(path).name):
+                        if small.wants(last.at_seconds, self.sample_fps, looks.phase):
+                            self._look_at(last, looks, pool)
+            except DomainError as error:
+                findings.fail(error.message)
+            if last is None:
+                return findings.scan()
+            if small.last_seconds != last.at_seconds:
+                self._look_at(last, looks, pool)
         given = _within(person_tracks, last.at_seconds)
         _add_given(findings, given, small.aspect_ratio, at_seconds=lambda seen: seen.at_seconds)
         if not findings.detectors:
@@ -202,30 +174,74 @@ class FaceScanner:
             findings.regions += motion.moving_regions(small) + _whole_boxes(given)
         return findings.scan()
 
-    def _look_at(self, clip_frame, findings, small):
-        image = clip_frame.bgr()
-        small.add(clip_frame.at_seconds, image)
-        self._look(image, clip_frame.at_seconds, findings)
+    def _begin(self, is_second):
+        counts, keeps = (STRICT_MARGIN, STRICT_MARGIN) if is_second else (0.0, HIDE_MARGIN)
+        return _Findings(
+            least={name: score - counts for name, score in self.scores.items()},
+            floors={name: score - keeps for name, score in self.scores.items()},
+        )
 
-    def _look(self, image, at_seconds, findings):
+    def _look_at(self, clip_frame, looks, pool):
+        """Look at a frame, or note again what was found in the one before if they are identical.
+
+        Identical to the last pixel, that is: what differs in anything may show a face.
+        """
+        image, findings = clip_frame.bgr(), looks.findings
+        looks.small.add(clip_frame.at_seconds, image)
+        if looks.is_repeated(image):
+            findings.frames += 1
+            for name in looks.ran:
+                findings.runs[name] += 1
+            found = [replace(one, at_seconds=clip_frame.at_seconds) for one in looks.found]
+            findings.regions += found
+            return
+        before, runs = len(findings.regions), dict(findings.runs)
+        self._look(image, clip_frame.at_seconds, findings, pool)
+        looks.image = image
+        looks.found = findings.regions[before:]
+        looks.ran = [name for name, count in findings.runs.items() if count > runs.get(name, 0)]
+
+    def _look(self, image, at_seconds, findings, pool):
         findings.frames += 1
-        for name, detect in (("yunet", self._faces), ("head", self._heads)):
+        waiting = [
+            (name, pool.submit(detect, image, at_seconds))
+            for name, detect in (
+                ("yunet", self._faces),
+                ("mediapipe", self._mediapipe_faces),
+                ("head", self._heads),
+            )
+            if name not in findings.broken
+        ]
+        for name, answer in waiting:
             try:
-                found = detect(image, at_seconds)
+                found = answer.result()
             except Exception as error:  # a detector that breaks in any way must not pass as clear
                 findings.fail(f"The {name} detector failed: {error}")
+                if name == "mediapipe":  # starting it anew for every frame would take minutes
+                    findings.broken.add(name)
                 continue
             if found is not None:
-                findings.runs[name] += 1
-                findings.regions += found
+                findings.runs[name] = findings.runs.get(name, 0) + 1
+                floor = findings.floors[name]
+                findings.regions += [one for one in found if one.score >= floor]
 
     def _faces(self, image, at_seconds) -> list[Region] | None:
-        if self._yunet is None and (self._yunet_path is None or not self._yunet_path.is_file()):
+        if self._yunet is None and not self._has("yunet"):
             return None
         if self._yunet is None:
-            self._yunet = YuNet(self._yunet_path, self.yunet_score)
+            self._yunet = YuNet(self._paths["yunet"], self.scores["yunet"] - HIDE_MARGIN)
         found = self._yunet.faces(image)
         return [Region(box, "yunet", score, at_seconds) for box, score in found]
+
+    def _mediapipe_faces(self, image, at_seconds) -> list[Region] | None:
+        if not self._has("mediapipe"):
+            return None
+        floor = self.scores["mediapipe"] - HIDE_MARGIN
+        found = mediapipe_faces.kept(self._paths["mediapipe"], floor).faces(image)
+        return [Region(box, "mediapipe", score, at_seconds) for box, score in found]
+
+    def _has(self, name) -> bool:
+        return self._paths[name] is not None and self._paths[name].is_file()
 
     def _heads(self, image, at_seconds) -> list[Region] | None:
         if self._people is None:
@@ -236,8 +252,25 @@ class FaceScanner:
         return [
             Region(head_part(clipped(box), aspect_ratio), "head", float(score), at_seconds)
             for box, score, class_name in rows
-            if score >= self.person_score and is_person(class_name) and has_area(box)
+            if is_person(class_name) and has_area(box)
         ]
+
+
+@dataclass
+class _Looks:
+    """The looks at one clip: what was found so far, and what the last one saw."""
+
+    findings: _Findings
+    phase: float
+    small: motion.SmallFrames = field(default_factory=motion.SmallFrames)
+    image: np.ndarray | None = None
+    found: list[Region] = field(default_factory=list)
+    ran: list[str] = field(default_factory=list)
+
+    def is_repeated(self, image):
+        return (
+            self.image is not None and not self.findings.error and np.array_equal(self.image, image)
+        )
 
 
 def _is_motion(detector) -> bool:

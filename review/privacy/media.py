@@ -122,6 +122,19 @@ def count_frames(path: Path) -> int:
         return sum(1 for _ in clip_frames(container, Path(path).name))
 
 
+def count_packets(path: Path) -> int:
+    """Return how many frames a clip of ours says it holds, without decoding any.
+
+    Raises:
+        DomainError: source_missing, source_empty, source_unreadable; each names the file.
+    """
+    with open_clip(path) as container:
+        try:
+            return sum(1 for packet in container.demux(video=0) if packet.size)
+        except (av.FFmpegError, OSError) as error:
+            raise _damaged(Path(path).name, 0) from error
+
+
 def _damaged(name: str, count: int) -> DomainError:
     return DomainError("source_unreadable", f"{name} is damaged after {count} whole frames.")
 

@@ -28,9 +28,13 @@ class SmallFrames:
     def last_seconds(self) -> float | None:
         return self.times[-1] if self.times else None
 
-    def wants(self, at_seconds: float, sample_fps: float) -> bool:
-        """Say whether a frame is the first of its cell of the sampling grid."""
-        cell = int(at_seconds * sample_fps + 1e-6)
+    def wants(self, at_seconds: float, sample_fps: float, phase: float = 0.0) -> bool:
+        """Say whether a frame is the first of its cell of the sampling grid.
+
+        Args:
+            phase: by which part of a cell the grid is shifted to earlier times.
+        """
+        cell = int(at_seconds * sample_fps + phase + 1e-6)
         is_new, self._cell = cell != self._cell, cell
         return is_new
 

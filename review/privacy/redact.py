@@ -15,6 +15,7 @@ import av
 import cv2
 import numpy as np
 
+from hitlsite.errors import DomainError
 from review.privacy import media
 from review.privacy.regions import Region, Timeline, padded
 
@@ -83,11 +84,12 @@ def redact_clip(src: Path, dst: Path, regions: Sequence[Region], method: str) ->
     Times and duration stay; sound and metadata do not. The same input gives the same bytes.
 
     Raises:
-        DomainError: source_missing, source_empty, source_unreadable, disk_full.
+        DomainError: source_missing, source_empty, source_unreadable, disk_full; frames_lost when
+            not every frame of the source is in the output.
         ValueError: the method is none of METHODS.
     """
     _require(method)
-    timeline = Timeline(regions)
+    timeline, count = Timeline(regions), 0
     with media.open_clip(src) as clip, media.written_whole(dst) as draft:
         stream = clip.streams.video[0]
         with _Writer(draft, stream) as writer:
@@ -100,11 +102,22 @@ def redact_clip(src: Path, dst: Path, regions: Sequence[Region], method: str) ->
                     for plane in planes[1:]:
                         _hide(plane, patch.halved(), black=CHROMA_GREY)
                 writer.add(planes, clip_frame)
+                count += 1
+        _require_whole(draft, count, Path(src).name)
 
 
 def _require(method):
     if method not in METHODS:
         raise ValueError(f"The method {method!r} is none of {', '.join(METHODS)}.")
+
+
+def _require_whole(written, count, name):
+    """Refuse an output that is longer or shorter than its source: something else went wrong too."""
+    kept = media.count_packets(written)
+    if kept != count:
+        raise DomainError(
+            "frames_lost", f"The redacted copy of {name} has {kept} frames and not {count}."
+        )
 
 
 def _patches(regions, width, height, method) -> list[_Patch]:

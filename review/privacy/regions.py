@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 import shapely
 
-SOURCES = ("yunet", "head", "drawn", "moving", "residual")
+SOURCES = ("yunet", "mediapipe", "head", "drawn", "moving", "residual")
 WHOLE_PICTURE = (0.0, 0.0, 1.0, 1.0)
 COVERED_SHARE = 0.95
 

@@ -1,8 +1,9 @@
 """Looking again at what a redaction wrote, because a redaction is only as good as its proof.
 
-The output, not the plan, is scanned with the same detectors. What they find outside the regions
-on record is masked and scanned again; what is left after the last round, and any error, leaves
-the file unverified, and an unverified file goes nowhere.
+The output, not the plan, is scanned with the same detectors, set to a lower threshold and at other
+frames than the first scan. What they find outside the regions on record is masked and scanned
+again; what is left after the last round, a detector of the first scan that is no longer there, and
+any error leave the file unverified, and an unverified file goes nowhere.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +24,6 @@ from review.privacy.regions import (
 )
 
 ROUNDS = 3
-RESCAN_MARGIN = 0.1
 SAME_BODY_SHARE = 0.9
 LEAST_WIDTH_SHARE = 0.33
 NECK_SHARE = 0.2
@@ -67,7 +67,12 @@ def redact_and_verify_image(
         ValueError: the method is unknown.
     """
     return _redact_and_verify(
-        _Kind(redact_image, check_image), src, dst, (*scan.regions, *drawn), method, scanner, rounds
+        _Kind(redact_image, check_image, scanner, scan.detectors),
+        src,
+        dst,
+        (*scan.regions, *drawn),
+        method,
+        rounds,
     )
 
 
@@ -88,22 +93,49 @@ def redact_and_verify_clip(
         ValueError: the method is unknown.
     """
     return _redact_and_verify(
-        _Kind(redact_clip, check_clip), src, dst, (*scan.regions, *drawn), method, scanner, rounds
+        _Kind(redact_clip, check_clip, scanner, scan.detectors),
+        src,
+        dst,
+        (*scan.regions, *drawn),
+        method,
+        rounds,
     )
 
 
-def check_image(path: Path, recorded_regions: Sequence[Region], scanner: FaceScanner) -> FaceScan:
-    """Scan a redacted still again; the result is "clear" when nothing is seen outside."""
+def check_image(
+    path: Path,
+    recorded_regions: Sequence[Region],
+    scanner: FaceScanner,
+    *,
+    needed: Sequence[str] = (),
+) -> FaceScan:
+    """Scan a redacted still again; the result is "clear" when nothing is seen outside.
+
+    Args:
+        needed: detectors without which the second look would be weaker than the first.
+    """
     if leaves_nothing(recorded_regions):
         return _read_whole(lambda: media.read_image(path) is not None)
-    return _judged(scanner.scan_image(path), recorded_regions, scanner)
+    scan = scanner.scan_image(path, is_second=bool(recorded_regions))
+    return _judged(scan, recorded_regions, needed)
 
 
-def check_clip(path: Path, recorded_regions: Sequence[Region], scanner: FaceScanner) -> FaceScan:
-    """Scan a redacted clip again; the result is "clear" when nothing is seen outside."""
+def check_clip(
+    path: Path,
+    recorded_regions: Sequence[Region],
+    scanner: FaceScanner,
+    *,
+    needed: Sequence[str] = (),
+) -> FaceScan:
+    """Scan a redacted clip again; the result is "clear" when nothing is seen outside.
+
+    Args:
+        needed: detectors without which the second look would be weaker than the first.
+    """
     if leaves_nothing(recorded_regions):
         return _read_whole(lambda: media.count_frames(path))
-    return _judged(scanner.scan_clip(path), recorded_regions, scanner)
+    scan = scanner.scan_clip(path, is_second=bool(recorded_regions))
+    return _judged(scan, recorded_regions, needed)
 
 
 def _read_whole(read: Callable[[], int]) -> FaceScan:
@@ -114,21 +146,18 @@ def _read_whole(read: Callable[[], int]) -> FaceScan:
         return FaceScan("failed", (), (), 0, error.message)
 
 
-def _judged(scan: FaceScan, recorded: Sequence[Region], scanner: FaceScanner) -> FaceScan:
-    """Return a scan with only what recorded regions leave uncovered.
-
-    The first scan hid all that scored above the thresholds. Writing the file anew shifts every
-    score a little, so a finding has to be clear of them to be news; where nothing was hidden
-    there is no such excuse.
-    """
-    if scan.error == NO_DETECTOR and any(region.source == MOVING for region in recorded):
+def _judged(scan: FaceScan, recorded: Sequence[Region], needed: Sequence[str]) -> FaceScan:
+    """Return a scan with only what recorded regions leave uncovered."""
+    missing = sorted(set(needed) - set(scan.detectors))
+    is_of_motion = any(region.source == MOVING for region in recorded)
+    if scan.error == NO_DETECTOR and is_of_motion and not missing:
         return _judged_by_motion(scan, recorded)
-    margin = RESCAN_MARGIN if recorded else 0.0
-    least = {"yunet": scanner.yunet_score + margin, "head": scanner.person_score + margin}
-    found = [one for one in scan.regions if one.score >= least.get(one.source, 0.0)]
-    residuals = _residuals(found, recorded)
+    residuals = _residuals(scan.regions, recorded)
     if scan.result == "failed":
         return replace(scan, regions=residuals)
+    if missing:
+        error = f"The {missing[0]} detector looked at it first and could not look again."
+        return replace(scan, result="failed", regions=residuals, error=error)
     return replace(scan, result="faces" if residuals else "clear", regions=residuals)
 
 
@@ -180,21 +209,28 @@ def _hangs_from(seen: Region, recorded: Region) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
+    """How a kind of file is redacted, and how it is looked at again."""
+
     redact: Callable
-    check: Callable
+    look: Callable
+    scanner: FaceScanner
+    needed: Sequence[str]
+
+    def check(self, path, regions) -> FaceScan:
+        return self.look(path, regions, self.scanner, needed=self.needed)
 
 
-def _redact_and_verify(kind, src, dst, regions, method, scanner, rounds) -> RedactionReport:
+def _redact_and_verify(kind, src, dst, regions, method, rounds) -> RedactionReport:
     """Work on a draft, so that ``dst`` never holds anything unverified."""
     regions, number = tuple(regions), 0
     try:
         with media.written_whole(dst) as draft:
             kind.redact(src, draft, regions, method)
-            check = kind.check(draft, regions, scanner)
+            check = kind.check(draft, regions)
             while check.result == "faces" and number < rounds:
                 regions += tuple(_masked(seen, number) for seen in check.regions)
                 kind.redact(src, draft, regions, method)
-                check = kind.check(draft, regions, scanner)
+                check = kind.check(draft, regions)
                 number += 1
             if check.result != "clear":
                 raise _Unverified(check)

@@ -7,9 +7,29 @@ from review.selectors.access import (
     visible_items,
     visible_sites,
 )
-from review.selectors.filters import ItemFilters, parse_filters
-from review.selectors.items import (
+from review.selectors.agreement import (
+    Period,
+    blind_pairs,
+    known_answer,
+    overall_agreement,
+    statistics,
+)
+from review.selectors.decisions import (
+    differing_verdicts,
+    held_at,
     history,
+    judged_already,
+    readable_decisions,
+)
+from review.selectors.disagreements import differing_items, waiting_for_supervisor
+from review.selectors.filters import (
+    ItemFilters,
+    held_ids,
+    parse_filters,
+    unjudged,
+    visible_deployments,
+)
+from review.selectors.items import (
     item_for,
     late_incidents,
     similar,
@@ -18,6 +38,7 @@ from review.selectors.items import (
 )
 from review.selectors.pages import (
     LARGEST_PAGE,
+    MOST_COUNTED,
     PAGE_SIZE,
     Page,
     counts,
@@ -28,29 +49,48 @@ from review.selectors.pages import (
     items_page,
     last_key,
 )
+from review.selectors.stacks import sheet, stack_for, stacks_page
 
 __all__ = [
     "ItemFilters",
     "LARGEST_PAGE",
+    "MOST_COUNTED",
     "PAGE_SIZE",
     "Page",
+    "Period",
+    "blind_pairs",
     "counts",
     "decode_cursor",
+    "differing_items",
+    "differing_verdicts",
     "encode_cursor",
     "first_keys",
+    "held_at",
+    "held_ids",
     "history",
     "is_file_private",
     "item_for",
     "items_in_order",
     "items_page",
+    "judged_already",
+    "known_answer",
     "last_key",
     "late_incidents",
     "may_see_media",
     "media_access",
+    "overall_agreement",
     "parse_filters",
+    "readable_decisions",
+    "sheet",
     "similar",
+    "stack_for",
+    "stacks_page",
+    "statistics",
     "trainable_items",
     "troubled",
+    "unjudged",
+    "visible_deployments",
     "visible_items",
     "visible_sites",
+    "waiting_for_supervisor",
 ]

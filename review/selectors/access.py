@@ -1,5 +1,6 @@
 """Who may know of which item, and who may be shown which file."""
 
+from detection.models import Evidence
 from hitlsite.models import Site
 from review.models import PrivacyScan, Redaction, TrainingItem
 
@@ -32,16 +33,24 @@ def media_access(user, evidence):
     Evidence that is no item's yet was not scanned: only who sees everything may see it. In an
     item that counts as private, the very file must be one that was found or made private.
     """
-    item = visible_items(user).filter(incident=evidence.incident_id).first()
+    item = visible_items(user).filter(**_owner(evidence)).first()
     if item is None:
         is_visible = type(evidence).objects.visible_to(user).filter(pk=evidence.pk).exists()
-        has_item = TrainingItem.objects.filter(incident=evidence.incident_id).exists()
+        has_item = TrainingItem.objects.filter(**_owner(evidence)).exists()
         return is_visible and not has_item and user.has_perm("review.view_unredacted_always")
-    if not may_see_media(user, item):
-        return False
-    return user.has_perm("review.view_unredacted_always") or (
-        not item.is_private or is_file_private(evidence)
-    )
+    if user.has_perm("review.view_unredacted_always"):
+        return True
+    # A frame of the track is cut from a redacted clip: it may be shown where the item may not.
+    is_safe = item.is_private or evidence.kind == Evidence.Kind.TRACK_FRAME
+    if is_safe:
+        return is_file_private(evidence)
+    return may_see_media(user, item)
+
+
+def _owner(evidence):
+    if evidence.incident_id is None:
+        return {"photo": evidence.photo_id}
+    return {"incident": evidence.incident_id}
 
 
 def is_file_private(evidence):

@@ -7,7 +7,7 @@ from django.utils import timezone
 from detection.models import Incident
 from hitlsite.bounds import as_id
 from hitlsite.errors import NotFound
-from review.models import Decision, TrainingItem
+from review.models import TrainingItem
 from review.selectors.access import visible_items
 
 SIMILAR_WITHIN = timedelta(minutes=10)
@@ -25,7 +25,12 @@ def item_for(user, pk):
         visible_items(user)
         .filter(pk=as_id(pk))
         .select_related(
-            "site", "camera__site", "claimed_by", "incident__footage", "incident__deployment"
+            "site",
+            "camera__site",
+            "claimed_by",
+            "incident__footage",
+            "incident__deployment",
+            "photo__evidence",
         )
         .prefetch_related(*STORY)
         .first()
@@ -33,13 +38,6 @@ def item_for(user, pk):
     if item is None:
         raise NotFound(f"There is no item {str(pk)[:20]}.")
     return item
-
-
-def history(item):
-    """Return the item's decisions, oldest first, each with its reviewer and what undid it."""
-    return list(
-        Decision.objects.filter(item=item).select_related("reviewer", "undone_by").order_by("pk")
-    )
 
 
 def similar(item, *, limit=8):
@@ -51,6 +49,7 @@ def similar(item, *, limit=8):
         TrainingItem.objects.filter(
             camera=item.camera_id,
             proposed_category=item.proposed_category,
+            incident__origin=item.incident.origin,
             incident__opened_at__range=(opened_at - SIMILAR_WITHIN, opened_at + SIMILAR_WITHIN),
         )
         .exclude(pk=item.pk)

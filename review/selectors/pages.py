@@ -14,15 +14,17 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Prefetch, Sum
 
+from detection.models import Evidence
 from hitlsite.bounds import as_id, read_json
 from hitlsite.errors import DomainError
-from review.models import TrainingItem
+from review.models import ItemTally, TrainingItem
 from review.selectors.access import visible_sites
-from review.selectors.filters import matching, parse_filters
+from review.selectors.filters import matching, parse_filters, unjudged
 
 PAGE_SIZE, LARGEST_PAGE = 50, 200
+MOST_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,14 @@ def _sites(user, wanted):
 def _lanes(user, wanted, condition):
     """Yield one query for each site and status: a stretch of the queue's index."""
     for site in _sites(user, wanted):
-        found = matching(site, wanted)
-        if condition is not None:
-            found = found.filter(condition)
-        for status in wanted.statuses or TrainingItem.Status.values:
-            yield found.filter(status=status)
+        for found in matching(site, wanted):
+            if condition is not None:
+                found = found.filter(condition)
+            for status in wanted.statuses or TrainingItem.Status.values:
+                lane = found.filter(status=status)
+                if status == TrainingItem.Status.PENDING_REVIEW:
+                    lane = lane.filter(unjudged(user))
+                yield lane
 
 
 def _lane_keys(lane, position, count):
@@ -132,11 +137,15 @@ def _lane_keys(lane, position, count):
 
 
 def items_in_order(pks):
-    """Return items with camera, incident and evidence at hand, in the order of ``pks``."""
+    """Return items with camera, incident and evidence at hand, in the order of ``pks``.
+
+    What is long and in no list, provenance and the boxes of pictures, is left in the database.
+    """
     found = (
         TrainingItem.objects.filter(pk__in=pks)
-        .select_related("site", "camera__site", "incident", "claimed_by")
-        .prefetch_related("incident__evidence")
+        .select_related("site", "camera__site", "incident", "claimed_by", "photo__evidence")
+        .prefetch_related(Prefetch("incident__evidence", Evidence.objects.defer("observations")))
+        .defer("provenance", "photo__evidence__observations")
         .in_bulk()
     )
     return [found[pk] for pk in pks if pk in found]
@@ -145,14 +154,32 @@ def items_in_order(pks):
 def counts(user, filters=None):
     """Return how many items stand where, and how near the site is to a first fine-tuning.
 
-    The status in ``filters`` is left aside.
+    Items that measure reviewers are not counted. The status in ``filters`` is left aside. Without
+    other filters the numbers are kept ones; with any, items are counted, up to 10,000 of each
+    status and site: ``is_capped`` says that there may be more.
     """
     wanted = parse_filters(user, filters)
     totals = dict.fromkeys(TrainingItem.Status.values, 0)
-    for site in _sites(user, wanted):
-        rows = matching(site, wanted).order_by().values("status").annotate(total=Count("pk"))
-        for row in rows:
-            totals[row["status"]] += row["total"]
+    if wanted.is_narrow:
+        is_capped = _count(user, wanted, totals)
+    else:
+        is_capped = False
+        kept = ItemTally.objects.filter(site__in=visible_sites(user)).order_by()
+        totals |= dict(kept.values_list("status").annotate(total=Sum("count")))
     # A confirmed item is private: the database holds no other.
     ready = totals[TrainingItem.Status.CONFIRMED]
-    return {**totals, "fine_tune_ready": ready, "min_confirmed": settings.MIN_CONFIRMED}
+    needed = settings.MIN_CONFIRMED
+    return {**totals, "fine_tune_ready": ready, "min_confirmed": needed, "is_capped": is_capped}
+
+
+def _count(user, wanted, totals):
+    """Add what the filters find to ``totals``, and say whether counting stopped early."""
+    is_capped = False
+    for site in _sites(user, wanted):
+        for query in matching(site, wanted):
+            found = query.exclude(mode=TrainingItem.Mode.GOLD).order_by()
+            for status in totals:
+                number = found.filter(status=status).values("pk")[:MOST_COUNTED].count()
+                totals[status] += number
+                is_capped = is_capped or number == MOST_COUNTED
+    return is_capped

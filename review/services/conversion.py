@@ -14,7 +14,7 @@ from detection.selectors import incidents_ready
 from hitlsite import audit
 from review.models import TrainingItem
 from review.ranking import priority
-from review.services import privacy, tallies
+from review.services import blind, filmstrips, privacy, stacks, tallies
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ def convert(incident, *, collection_method=TrainingItem.Collection.AUTOMATIC, sc
 
     A scan that fails leaves the item there with privacy "failed".
     """
+    if incident.origin == Incident.Origin.IMPORT:  # whoever converts it, now or after a crash
+        collection_method = TrainingItem.Collection.IMPORT
     with transaction.atomic():
         site = incident.camera.site
         item, is_new = TrainingItem.objects.get_or_create(
@@ -79,20 +81,27 @@ def convert(incident, *, collection_method=TrainingItem.Collection.AUTOMATIC, sc
             defaults={
                 "site": site,
                 "camera": incident.camera,
+                "mode": blind.mode_of(incident),
                 "category": incident.category,
                 "proposed_category": incident.category,
                 "collection_method": collection_method,
                 "severity": incident.severity,
-                "priority": priority(incident.severity, incident.peak_score),
+                "priority": priority(
+                    incident.severity,
+                    incident.peak_score,
+                    threshold=incident.deployment.threshold,
+                ),
                 "provenance": provenance(incident),
             },
         )
         if is_new:
             tallies.added(item)
+            stacks.assign(item)
             detail = {"incident": incident.pk, "collection_method": str(collection_method)}
             audit.record("item_created", item, site=site, detail=detail)
     if is_new:
         privacy.scan_item(item, scanner=scanner)
+        filmstrips.prepare(item)
     return item, is_new
 
 
@@ -122,11 +131,19 @@ def provenance(incident):
         "rules": [_rule(hit) for hit in incident.rule_hits.all()],
         "deployment": _deployment(incident.deployment),
         "code_version": incident.code_version,
+        **_chance(incident),
         "evidence": [
             {"id": row.pk, "kind": row.kind, "sha256": row.sha256}
             for row in incident.evidence.all()
         ],
     }
+
+
+def _chance(incident):
+    """Say of a sample what it is a sample of, and how likely it was to be drawn."""
+    if not incident.is_sampled:
+        return {}
+    return {"sampled": incident.origin, "inclusion_probability": incident.inclusion_probability}
 
 
 def _rule(hit):

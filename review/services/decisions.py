@@ -1,7 +1,8 @@
 """Decide items: one act checks, changes the item, appends the decision and writes the audit line.
 
 Of two people who decide at once one wins: the change is an UPDATE of the status and version that
-were read, and the other is told who was faster.
+were read, and the other is told who was faster. Items that two people judge blind, and those whose
+answer is known, take their verdicts as ``blind`` says.
 """
 
 from django.db import transaction
@@ -12,15 +13,15 @@ from hitlsite import audit, people
 from hitlsite.errors import Conflict, Forbidden, NotFound
 from review.models import Decision, TrainingItem
 from review.selectors import visible_items
-from review.services import redactions, settlement, verdicts
+from review.services import blind, guidelines, redactions, samples, settlement, verdicts
 from review.services.queue import claimed
 from review.services.regions import clean_boxes, clean_text, invalid
-from review.services.undoing import undo
+from review.services.undoing import leave_stack, undo, undo_batch
 
-__all__ = ["TRANSITIONS", "decide", "reopen", "undo"]
+__all__ = ["TRANSITIONS", "decide", "reopen", "undo", "undo_batch"]
 
 Effect, Reason, Verdict = Decision.Effect, Decision.Reason, Decision.Verdict
-Proposal, Status = TrainingItem.Proposal, TrainingItem.Status
+Mode, Proposal, Status = TrainingItem.Mode, TrainingItem.Proposal, TrainingItem.Status
 
 # (status, verdict): (the status after it, the permission that it takes)
 TRANSITIONS = {
@@ -46,17 +47,21 @@ def decide(
     version=None,
     seconds_taken=None,
     at=None,
+    batch=None,
 ):
     """Give a verdict on an item and return the Decision.
 
     A confirmation of an item with faces puts the verified redaction in place; where that is still
-    being made, the decision waits for it (``effect="waiting"``) and the item stays open.
+    being made, the decision waits for it (``effect="waiting"``) and the item stays open. So it does
+    when the verdict is the first of two blind ones ("held") or only counts ("counted").
 
-    Without ``version``, what the reviewer was looking at is not checked.
+    Args:
+        version: the version that the reviewer was looking at; None checks nothing.
+        batch: the uuid of the act that this verdict is a part of.
 
     Raises:
         NotFound, Forbidden: not for ``by``.
-        Conflict: already_decided, claimed, stale_version or not_private.
+        Conflict: already_decided, already_judged, claimed, stale_version or not_private.
         DomainError: invalid (422); ``fields`` names the field at fault.
     """
     at = at or timezone.now()
@@ -68,18 +73,23 @@ def decide(
         status = _allowed_status(item, answer.verdict, by, at)
         _refuse_claimed(item, by, at)
         _refuse_stale(item, version)
-        decision = _draft(item, answer, boxes, by, at)
+        samples.check_answer(item, answer)
+        decision = _draft(item, answer, boxes, by, at, batch)
+        decision.guideline_version = guidelines.current_version(item.site_id, item.category)
         _replace_waiting(item, by, at)
-        if answer.verdict == Verdict.CONFIRMED:
+        _refuse_unhideable(item, decision)
+        weighed = blind.weigh(item, decision)
+        decision.effect = weighed.effect
+        if (decision.effect, decision.verdict) == (Effect.APPLIED, Verdict.CONFIRMED):
             decision.effect = _made_private(item, by, at)
-        _carry_out(item, decision, status, at)
+        _carry_out(item, decision, status, at, first=weighed.first)
     return decision
 
 
 def _held_item(item_id, by):
-    items = visible_items(by).select_for_update(of=("self",)).select_related("site", "claimed_by")
+    items = visible_items(by).select_for_update(of=("self",))
     try:
-        return items.get(pk=item_id)
+        return items.select_related("site", "claimed_by", "incident").get(pk=item_id)
     except (TrainingItem.DoesNotExist, ValueError, TypeError, OverflowError):
         raise NotFound(f"There is no item {str(item_id)[:20]}.") from None
 
@@ -143,7 +153,7 @@ def _refuse_stale(item, version):
         )
 
 
-def _draft(item, answer, boxes, by, at):
+def _draft(item, answer, boxes, by, at, batch=None):
     boxes = clean_boxes(
         "boxes", boxes or (), evidence=redactions.evidence_of(item) if boxes else ()
     )
@@ -159,6 +169,7 @@ def _draft(item, answer, boxes, by, at):
         category=verdicts.correction(answer, item),
         boxes=boxes,
         seconds_taken=answer.seconds_taken,
+        batch=batch,
         status_before=item.status,
         item_version=item.version,
         at=at,
@@ -179,6 +190,17 @@ def _replace_waiting(item, by, at):
     settlement.void(waiting, item=item, at=at)
 
 
+def _refuse_unhideable(item, decision):
+    """Refuse a confirmation that could never come into force; a first one of two just the same."""
+    is_confirmed = decision.verdict == Verdict.CONFIRMED
+    if is_confirmed and item.proposal == Proposal.BLOCKED and not item.is_private:
+        raise Conflict(
+            f"Item {item.pk} shows faces that could not be hidden by themselves: redact it with"
+            " regions of your own, or reject it.",
+            code="not_private",
+        )
+
+
 def _made_private(item, by, at):
     """Put a missing redaction in place; return whether the confirmation applies or waits."""
     if item.is_private and not item.is_being_redacted:
@@ -186,49 +208,69 @@ def _made_private(item, by, at):
     if item.proposal == Proposal.READY:
         redactions.apply_verified(item, by=by, at=at)
         return Effect.APPLIED
-    if item.proposal == Proposal.BLOCKED:
-        raise Conflict(
-            f"Item {item.pk} shows faces that could not be hidden by themselves: redact it with"
-            " regions of your own, or reject it.",
-            code="not_private",
-        )
     return Effect.WAITING
 
 
-def _carry_out(item, decision, status, at):
+def _carry_out(item, decision, status, at, first=None):
+    before = item.status
+    if blind.stays_open(item, decision.effect):
+        blind.leave_open(item)
+    else:
+        _move(item, decision, status, at)
+    decision.save(force_insert=True)
+    if first is not None:
+        blind.count(first)
+    if decision.effect == Effect.APPLIED and item.incident is not None:
+        belongs = status == Status.REJECTED and decision.reason == Reason.BASELINE_NOISE
+        fixtures.follow_verdict(item.incident, belongs=belongs, by=decision.reviewer, at=at)
+    _record(item, decision, before, first, at)
+
+
+def _move(item, decision, status, at):
     columns = {}
     if decision.effect == Effect.WAITING:
         status = item.status
+    elif decision.effect == Effect.COUNTED:
+        status = Status.NEEDS_REVIEW
     elif decision.verdict == Verdict.CONFIRMED and decision.category:
         columns["category"] = decision.category
-    before = item.status
     settlement.move(item, status, at=at, **columns)
-    decision.save(force_insert=True)
-    belongs = status == Status.REJECTED and decision.reason == Reason.BASELINE_NOISE
-    fixtures.follow_verdict(item.incident, belongs=belongs, by=decision.reviewer, at=at)
-    audit.record(
-        f"item_{decision.verdict}",
-        item,
-        actor=decision.reviewer,
-        site=item.site,
-        detail={
-            "decision": decision.pk,
-            "effect": decision.effect,
-            "reason": decision.reason,
-            "note": decision.note,
-            "category": decision.category,
-            "boxes": len(decision.boxes),
-            "before": before,
-            "after": item.status,
-        },
-        at=at,
-    )
+
+
+def _action(item, effect, verdict):
+    """Return the name of an act for the audit; one that is to stay unknown does not name it."""
+    if effect == Effect.HELD:
+        return "verdict_held"
+    if effect == Effect.COUNTED:
+        return "verdict_counted" if item.mode == Mode.GOLD else "blind_verdicts_differ"
+    return f"item_{verdict}"
+
+
+def _record(item, decision, before, first, at):
+    detail = {
+        "decision": decision.pk,
+        "verdict": decision.verdict,
+        "effect": decision.effect,
+        "reason": decision.reason,
+        "note": decision.note,
+        "category": decision.category,
+        "boxes": len(decision.boxes),
+        "before": before,
+        "after": item.status,
+    }
+    if decision.batch is not None:
+        detail["batch"] = str(decision.batch)
+    if first is not None:
+        detail["first"] = {"decision": first.pk, "by": first.reviewer_id, "verdict": first.verdict}
+    action = _action(item, decision.effect, decision.verdict)
+    audit.record(action, item, actor=decision.reviewer, site=item.site, detail=detail, at=at)
 
 
 def reopen(item_id, *, by, note, version=None, at=None):
     """Put a decided item back before the reviewers, with a reason, and return the Decision.
 
-    A redaction stays in place; a corrected category goes back to the proposed one.
+    A redaction stays in place; a corrected category goes back to the proposed one. One person
+    decides from here on, even where two were blind before: what they said can be read.
 
     Raises:
         NotFound, Forbidden, Conflict: as ``decide``.
@@ -246,7 +288,8 @@ def reopen(item_id, *, by, note, version=None, at=None):
         _refuse_stale(item, version)
         answer = verdicts.Answer(Verdict.REOPENED, "", note, "", None)
         decision = _draft(item, answer, (), by, at)
-        item.category = item.proposed_category
-        item.save(update_fields=["category"])
+        item.category, item.mode = item.proposed_category, Mode.SINGLE
+        item.save(update_fields=["category", "mode"])
+        leave_stack([item])
         _carry_out(item, decision, status, at)
     return decision

@@ -24,6 +24,7 @@ from review.services.scanning import (
     face_scanner,
     items_to_rescan,
     locked_item,
+    needed_detectors,
     scan_item,
     sentence_of,
     stored_file,
@@ -31,6 +32,7 @@ from review.services.scanning import (
 
 __all__ = [
     "apply_redaction",
+    "check_file",
     "check_item",
     "face_scanner",
     "items_to_rescan",
@@ -168,7 +170,7 @@ def _recorded(draft):
     return FaceScan(
         scan.result,
         tuple(Region.from_dict(values) for values in regions),
-        tuple(scan.detectors),
+        needed_detectors(scan),
         scan.frames_scanned,
         scan.error,
     )
@@ -272,8 +274,11 @@ def undo_redaction(item, *, by, at=None):
     with transaction.atomic():
         locked = locked_item(item.pk)
         _refuse_closed(locked)
+        # A frame of the track was cut from a redacted clip: there is nothing behind it.
         applied = list(
-            locked.redactions.filter(state=Redaction.State.APPLIED).select_related("evidence")
+            locked.redactions.filter(
+                state=Redaction.State.APPLIED, applied_at__isnull=False
+            ).select_related("evidence")
         )
         if not applied:
             raise Conflict(f"Nothing of item {item.pk} is redacted.", code="nothing_to_undo")
@@ -307,20 +312,36 @@ def check_item(item, *, scanner=None, rescan=True, leaving=None):
         raise _not_private(item, f"it is {item.get_privacy_display().lower()}")
     looks = []
     for evidence in redactions.evidence_of(item):
-        name = evidence.get_kind_display()
-        if not is_file_private(evidence):
-            raise _not_private(item, f"its file {name!r} was never verified")
-        try:
-            with stored_file(evidence.path, evidence.sha256) as path:
-                if rescan and (leaving is None or evidence.kind in leaving):
-                    scanner = scanner or face_scanner()
-                    looks.append(_look_again(evidence, path, scanner))
-        except DomainError as error:
-            raise _not_private(item, f"{name!r}: {error.message.rstrip('.')}") from error
-        if looks and looks[-1].result != "clear":
-            reason = looks[-1].error or "a face is seen in it"
-            raise _not_private(item, f"{name!r}: {reason.rstrip('.')}")
+        is_looked_at = rescan and (leaving is None or evidence.kind in leaving)
+        if is_looked_at and scanner is None and is_file_private(evidence):
+            scanner = face_scanner()
+        look = check_file(item, evidence, scanner=scanner, rescan=is_looked_at)
+        looks += [look] if look else []
     return looks
+
+
+def check_file(item, evidence, *, scanner=None, rescan=True):
+    """Look at one file of an item as it is now, before it leaves; see ``check_item``.
+
+    Returns:
+        The FaceScan of a second look; None without ``rescan``.
+
+    Raises:
+        DomainError: not_private, naming the item and the file.
+    """
+    name, look = evidence.get_kind_display(), None
+    if not is_file_private(evidence):
+        raise _not_private(item, f"its file {name!r} was never verified")
+    try:
+        with stored_file(evidence.path, evidence.sha256) as path:
+            if rescan:
+                look = _look_again(evidence, path, scanner or face_scanner())
+    except DomainError as error:
+        raise _not_private(item, f"{name!r}: {error.message.rstrip('.')}") from error
+    if look and look.result != "clear":
+        reason = look.error or "a face is seen in it"
+        raise _not_private(item, f"{name!r}: {reason.rstrip('.')}")
+    return look
 
 
 def _not_private(item, reason):
@@ -328,6 +349,7 @@ def _not_private(item, reason):
 
 
 def _look_again(evidence, path, scanner):
+    """Look at a file as a second look does; no detector that ever looked at it may be missing."""
     from review.privacy import verify
     from review.privacy.regions import Region
 
@@ -335,5 +357,6 @@ def _look_again(evidence, path, scanner):
         state=Redaction.State.APPLIED, sha256=evidence.sha256
     ).first()
     regions = [Region.from_dict(values) for values in applied.regions] if applied else []
+    scan = applied.scan if applied else evidence.scans.order_by("-pk").first()
     check = verify.check_clip if evidence.is_clip else verify.check_image
-    return check(path, regions, scanner)
+    return check(path, regions, scanner, needed=needed_detectors(scan) if scan else ())

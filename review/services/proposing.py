@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from hitlsite import jobs
 from hitlsite.models import Job
 from review.models import TrainingItem
-from review.services import privacy
+from review.services import filmstrips, privacy
 
 KIND = "propose_redaction"
 CONVERSION = "convert_incidents"
@@ -60,6 +60,7 @@ def _propose(item, scanner):
             privacy.scan_item(item, scanner=scanner)
         if item.is_being_redacted:
             privacy.propose(item, scanner=scanner)
+            filmstrips.prepare(item)
         following = _waiting(item.pk)
         is_new = following and following.requested_redaction != item.requested_redaction
         item = following if is_new else None

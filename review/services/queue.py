@@ -4,6 +4,7 @@ A claim is a courtesy, not a condition: deciding without one is allowed, and ano
 by itself.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from hitlsite.bounds import as_id
 from hitlsite.errors import Conflict, DomainError, Forbidden, NotFound
 from review import selectors
 from review.models import Decision, TrainingItem
@@ -32,12 +34,11 @@ def claim(by, *, count=5, filters=None, at=None):
     """
     at = at or timezone.now()
     _require_reviewer(by)
-    if type(count) is not int or not 1 <= count <= MOST_CLAIMED:
-        message = f"This must be a number from 1 to {MOST_CLAIMED}."
-        raise DomainError("invalid", f"count: {message}", fields={"count": message})
+    _require_count(count)
     wanted = _pending(by, filters)
+    held = Q(pk__in=selectors.held_ids(by, at=at))
     with transaction.atomic():
-        taken = _lock(by, wanted, _held_by(by, at), count)
+        taken = _lock(by, wanted, held & ~_WAITS, count)
         if len(taken) < count:
             taken += _lock(by, wanted, _free(at) & ~_WAITS, count - len(taken))
         _lease(by, taken, at)
@@ -54,8 +55,7 @@ def claim_item(item_id, *, by, at=None):
     at = at or timezone.now()
     item = selectors.item_for(by, item_id)
     _require_reviewer(by)
-    mine_or_free = _held_by(by, at) | _free(at)
-    open_items = TrainingItem.objects.filter(mine_or_free, pk=item.pk, status=PENDING)
+    open_items = TrainingItem.objects.filter(_mine_or_free(by, at), pk=item.pk, status=PENDING)
     won = open_items.update(claimed_by=by, claim_expires_at=_until(at))
     item.refresh_from_db()
     if won:
@@ -75,45 +75,78 @@ def claimed(item):
     )
 
 
-def release(by, *, item_id=None):
-    """Give back everything that ``by`` has claimed, or one item; return how many that were."""
+def release(by, *, item_ids=None):
+    """Give back everything that ``by`` has claimed, or of these items; return how many that were.
+
+    What somebody else holds, or nobody, is left as it is.
+    """
     held = TrainingItem.objects.filter(claimed_by=by)
-    if item_id is not None:
-        held = held.filter(pk=item_id)
+    if item_ids is not None:
+        pks = [as_id(one) for one in item_ids]
+        held = held.filter(pk__in=[pk for pk in pks if pk is not None])
     return held.update(claimed_by=None, claim_expires_at=None)
 
 
 def next_item(by, after=None, *, filters=None, at=None):
     """Return the pending item that comes after an item (or its id) for ``by``, or None.
 
-    Items that somebody else has claimed are passed over.
+    Items that somebody else has claimed are passed over, and so is what ``by`` has judged already
+    where the verdict of somebody else is waited for.
     """
     at = at or timezone.now()
-    position = None
-    if after is not None:
-        pk = getattr(after, "pk", after)
-        found = selectors.visible_items(by).filter(pk=pk).values_list("priority", "pk").first()
-        if found is None:
-            raise NotFound(f"There is no item {str(pk)[:20]}.")
-        position = found
     keys = selectors.first_keys(
         by,
         _pending(by, filters),
-        position=position,
-        condition=(_held_by(by, at) | _free(at)) & ~_WAITS,
+        position=_position(by, after),
+        condition=_mine_or_free(by, at) & ~_WAITS,
     )
     return next(iter(selectors.items_in_order([pk for _, pk in keys])), None)
 
 
+def upcoming(by, after, filters=None, *, count=3, at=None):
+    """Claim the items that ``by`` is going to see after an item (or its id), and return them.
+
+    They are those further on in the list; where it ends, it goes on from its top. What is not
+    looked at after all is given back by ``release``.
+
+    Raises:
+        NotFound: there is no item ``after`` for ``by``.
+        Forbidden, DomainError: as ``claim``.
+    """
+    at = at or timezone.now()
+    _require_reviewer(by)
+    _require_count(count)
+    wanted, position = _pending(by, filters), _position(by, after)
+    condition = _mine_or_free(by, at) & ~_WAITS & ~Q(pk=position[1])
+    with transaction.atomic():
+        taken = _lock(by, wanted, condition, count, position=position)
+        if len(taken) < count:
+            elsewhere = condition & ~Q(pk__in=taken)
+            taken += _lock(by, wanted, elsewhere, count - len(taken))
+        _lease(by, taken, at)
+    return selectors.items_in_order(taken)
+
+
+def _position(by, after):
+    if after is None:
+        return None
+    pk = getattr(after, "pk", after)
+    items = selectors.visible_items(by).filter(pk=as_id(pk))
+    found = items.values_list("priority", "pk").first()
+    if found is None:
+        raise NotFound(f"There is no item {str(pk)[:20]}.")
+    return found
+
+
+def _require_count(count):
+    if type(count) is not int or not 1 <= count <= MOST_CLAIMED:
+        message = f"This must be a number from 1 to {MOST_CLAIMED}."
+        raise DomainError("invalid", f"count: {message}", fields={"count": message})
+
+
 def _pending(by, filters):
     wanted = selectors.parse_filters(by, filters)
-    return selectors.ItemFilters(
-        statuses=(PENDING,),
-        camera=wanted.camera,
-        category=wanted.category,
-        since=wanted.since,
-        until=wanted.until,
-    )
+    return replace(wanted, statuses=(PENDING,), reason="")
 
 
 def _require_reviewer(by):
@@ -133,14 +166,16 @@ def _until(at):
     return at + timedelta(seconds=settings.CLAIM_SECONDS)
 
 
-def _lock(by, wanted, condition, count):
+def _mine_or_free(by, at):
+    return _held_by(by, at) | _free(at)
+
+
+def _lock(by, wanted, condition, count, *, position=None):
     """Return the ids of up to ``count`` items whose rows this transaction holds now."""
-    return [
-        pk
-        for _, pk in selectors.first_keys(
-            by, wanted, condition=condition, count=count, skip_locked=True
-        )
-    ]
+    keys = selectors.first_keys(
+        by, wanted, position=position, condition=condition, count=count, skip_locked=True
+    )
+    return [pk for _, pk in keys]
 
 
 def _lease(by, pks, at):

@@ -24,19 +24,33 @@ from review.services import redactions, settlement
 logger = logging.getLogger(__name__)
 
 FACE_MODEL = "face_detection_yunet_2023mar.onnx"
+MEDIAPIPE_MODEL = "blaze_face_short_range.tflite"
 MOST_SCANS = 3
 RESCAN_AFTER = timedelta(minutes=2)
 Privacy, Proposal = TrainingItem.Privacy, TrainingItem.Proposal
 
 
 def face_scanner():
-    """Return the union of detectors that this machine has: the face model, the person detector."""
+    """Return the union of detectors that this machine has: two face models, one for persons."""
     from detection.services import inference
+    from detection.vision import libraries
     from review.privacy.faces import FaceScanner
 
+    libraries.prepare(settings.CACHE_DIR)
     return FaceScanner(
-        yunet_path=settings.MODEL_DIR / FACE_MODEL, person_detector=inference.person_detector()
+        yunet_path=settings.MODEL_DIR / FACE_MODEL,
+        mediapipe_path=settings.MODEL_DIR / MEDIAPIPE_MODEL if settings.MEDIAPIPE else None,
+        person_detector=inference.person_detector(),
     )
+
+
+def needed_detectors(scan):
+    """Return without which detectors a second look would be weaker than this scan.
+
+    One that was switched off since is not missed: that is somebody's choice, not an accident.
+    """
+    known = ("yunet", "mediapipe", "head") if settings.MEDIAPIPE else ("yunet", "head")
+    return tuple(name for name in scan.detectors if name in known)
 
 
 def scan_item(item, *, scanner=None, at=None):
@@ -153,7 +167,8 @@ def items_to_rescan(*, at=None):
     recent = of_item.filter(scanned_at__gt=at - RESCAN_AFTER)
     return (
         TrainingItem.objects.filter(
-            Exists(Evidence.objects.filter(incident=OuterRef("incident"))),
+            Exists(Evidence.objects.filter(incident=OuterRef("incident")))
+            | Exists(Evidence.objects.filter(photo=OuterRef("photo"))),
             status__in=TrainingItem.OPEN_STATUSES,
             privacy__in=[Privacy.UNSCANNED, Privacy.FAILED],
         )

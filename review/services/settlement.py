@@ -9,7 +9,7 @@ from django.db.models import F
 from hitlsite import audit
 from hitlsite.errors import Conflict
 from review.models import Decision, TrainingItem
-from review.services import redactions, tallies
+from review.services import blind, redactions, stacks, tallies
 
 Effect, Status, Proposal = Decision.Effect, TrainingItem.Status, TrainingItem.Proposal
 
@@ -64,6 +64,9 @@ def void(waiting, *, item, at):
 def _end(waiting, item, effect, at):
     waiting.effect = effect
     waiting.save(update_fields=["effect"])
+    if effect == Effect.VOID:
+        blind.give_back(item, waiting)
+        stacks.dissolve([item])
     action = "item_confirmed" if effect == Effect.APPLIED else "confirmation_void"
     audit.record(
         action,

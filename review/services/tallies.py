@@ -3,6 +3,7 @@
 A gold item is in no tally: it is pending for ever and waits for nobody in particular.
 """
 
+from django.db import transaction
 from django.db.models import Count, F
 
 from review.models import ItemTally, TrainingItem
@@ -31,17 +32,30 @@ def left_out(item):
 
 
 def recount(site):
-    """Count the items of a site anew, after rows were written behind the services' back."""
-    found = (
-        TrainingItem.objects.filter(site=site)
-        .exclude(mode=Mode.GOLD)
-        .order_by()
-        .values_list("status")
-        .annotate(total=Count("pk"))
-    )
-    totals = dict.fromkeys(TrainingItem.Status.values, 0) | dict(found)
-    for status, total in sorted(totals.items()):
-        ItemTally.objects.update_or_create(site=site, status=status, defaults={"count": total})
+    """Count the items of a site anew, after rows were written behind the services' back.
+
+    Returns {status: (number kept before, number now)} of those that differed.
+    """
+    with transaction.atomic():
+        # Whoever moves an item waits for these rows, so that no move is counted and undone.
+        kept = ItemTally.objects.filter(site=site).select_for_update().order_by("status")
+        before = dict.fromkeys(TrainingItem.Status.values, 0)
+        before |= dict(kept.values_list("status", "count"))
+        found = (
+            TrainingItem.objects.filter(site=site)
+            .exclude(mode=Mode.GOLD)
+            .order_by()
+            .values_list("status")
+            .annotate(total=Count("pk"))
+        )
+        totals = dict.fromkeys(TrainingItem.Status.values, 0) | dict(found)
+        for status, total in sorted(totals.items()):
+            ItemTally.objects.update_or_create(site=site, status=status, defaults={"count": total})
+    return {
+        status: (before[status], total)
+        for status, total in totals.items()
+        if before[status] != total
+    }
 
 
 def _change(site_id, status, step):

@@ -9,12 +9,14 @@ from datetime import timedelta
 from io import BytesIO
 
 from django.core.files.storage import default_storage
+from django.db.models import Q
 from django.utils import timezone
 
-from detection.models import Evidence
+from detection.models import Evidence, Photo
 from detection.services.evidence import local_file
 from hitlsite import storage
 from hitlsite.errors import DomainError
+from review.services import filmstrips
 
 KIND = "thumb"
 WIDTH_PX = 320
@@ -22,26 +24,30 @@ JPEG_QUALITY = 80
 LOOK_BACK = timedelta(days=2)
 
 
-def thumbnail(evidence):
-    """Return the storage name of the thumbnail of what ``evidence`` shows now.
+def thumbnail(shown):
+    """Return the storage name of the thumbnail of what a row shows now.
+
+    Args:
+        shown: Evidence, or a Photo.
 
     Raises:
         DomainError: the file is missing or cannot be decoded.
     """
-    name = thumbnail_name(evidence.incident.camera.site_id, evidence.sha256)
+    name = thumbnail_name(shown.camera.site_id, shown.sha256)
     if not default_storage.exists(name):
-        with local_file(evidence) as path:
-            content = _jpeg(_first_frame(path) if evidence.is_clip else _picture(path))
-        _store(evidence, content)
+        is_clip = isinstance(shown, Evidence) and shown.is_clip
+        with local_file(shown) as path:
+            content = _jpeg(_first_frame(path) if is_clip else _picture(path))
+        _store(shown, content)
     return name
 
 
-def _store(evidence, content):
-    site_id = evidence.incident.camera.site_id
+def _store(shown, content):
+    site_id = shown.camera.site_id
     scratch = storage.scratch_path(".jpg")
     try:
         scratch.write_bytes(content)
-        storage.store_file(site_id, KIND, scratch, sha256=evidence.sha256)
+        storage.store_file(site_id, KIND, scratch, sha256=shown.sha256)
     except OSError as error:
         raise storage.disk_full(scratch.parent, error) from error
     finally:
@@ -54,15 +60,24 @@ def thumbnail_name(site_id, sha256):
 
 
 def forget(evidence):
-    """Destroy the thumbnail of the original that ``evidence`` no longer shows."""
+    """Destroy the small pictures of the original that ``evidence`` no longer shows."""
     if evidence.sha256 == evidence.original_sha256:
         return
-    site_id = evidence.incident.camera.site_id
-    still_shown = Evidence.objects.filter(
-        sha256=evidence.original_sha256, incident__camera__site=site_id
-    )
-    if not still_shown.exists():
+    site_id = evidence.camera.site_id
+    if not _is_shown(site_id, evidence):
         storage.delete(thumbnail_name(site_id, evidence.original_sha256))
+        storage.delete(filmstrips.filmstrip_name(site_id, evidence.original_sha256))
+
+
+def _is_shown(site_id, evidence):
+    """Say whether another row of the site shows what ``evidence`` showed at first."""
+    shown = Evidence.objects.filter(sha256=evidence.original_sha256)
+    of_site = Q(incident__camera__site=site_id) | Q(photo__camera__site=site_id)
+    if shown.filter(of_site).exists():
+        return True
+    # A photo that is no evidence can show the same as one that is, and as nothing else.
+    photos = Photo.objects.filter(camera__site=site_id, sha256=evidence.original_sha256)
+    return evidence.photo_id is not None and photos.exists()
 
 
 def purge(at=None):
@@ -73,7 +88,9 @@ def purge(at=None):
     """
     since = (at or timezone.now()) - LOOK_BACK
     gone = Evidence.objects.filter(original_destroyed_at__gte=since)
-    for evidence in gone.select_related("incident__camera").iterator(chunk_size=200):
+    for evidence in gone.select_related("incident__camera", "photo__camera").iterator(
+        chunk_size=200
+    ):
         forget(evidence)
 
 

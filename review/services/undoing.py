@@ -1,8 +1,12 @@
-"""Take a verdict back: only one's own, only for a short time, only while nothing has used it."""
+"""Take a verdict back: only one's own, only for a short time, only while nothing has used it.
+
+Verdicts given in one act, on a stack or a selection, are taken back in one.
+"""
 
 from datetime import timedelta
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -11,8 +15,8 @@ from detection.services import fixtures
 from hitlsite import audit, people
 from hitlsite.errors import Conflict, Forbidden, NotFound
 from review.models import Decision, TrainingItem
-from review.selectors import visible_items
-from review.services import redactions, settlement
+from review.selectors import readable_decisions, visible_items
+from review.services import blind, redactions, settlement
 from review.services.verdicts import GIVEN
 
 Effect, Status, Verdict = Decision.Effect, TrainingItem.Status, Decision.Verdict
@@ -22,11 +26,11 @@ def undo(*, by, decision_id=None, at=None):
     """Take back a verdict and return the Decision that says so.
 
     The item stands where it stood before, and files that the verdict redacted are the originals
-    again, byte for byte.
+    again, byte for byte. The second of two blind verdicts leaves the first one held.
 
     Args:
-        decision_id: one of the last ten verdicts of ``by``; None takes the newest that still
-            stands.
+        decision_id: one of the last verdicts of ``by``; None takes the newest act that still
+            stands: all verdicts of it, where it was several in one, and returns the last.
 
     Raises:
         NotFound: there is no such decision for ``by``.
@@ -36,40 +40,101 @@ def undo(*, by, decision_id=None, at=None):
     """
     at = at or timezone.now()
     with transaction.atomic():
-        decision = _named(by, decision_id) if decision_id is not None else _newest(by, at)
-        item = _held(decision, by)
-        decision.refresh_from_db()
-        _refuse(decision, item, by, at)
-        return _take_back(decision, item, by, at)
+        if decision_id is None:
+            decision = _newest(by, at)
+            if decision.batch is not None:
+                return undo_batch(decision.batch, by=by, at=at)[-1]
+        else:
+            decision = _named(by, decision_id)
+        return _undo(decision, by, at, {one.pk for one in _last_verdicts(by, at)})
+
+
+def undo_batch(batch, *, by, at=None):
+    """Take back every verdict of one act that still stands, or none; return the new Decisions.
+
+    Raises:
+        NotFound: ``by`` gave no verdict in such an act.
+        Conflict: as ``undo``, naming the item that stands in the way.
+    """
+    at = at or timezone.now()
+    with transaction.atomic():
+        given = _given_in(batch, by)
+        standing = [one for one in given if _stands(one) and not _is_measured(one)]
+        if not standing:
+            raise Conflict("No verdict of this act stands any more.", code="nothing_to_undo")
+        last = {one.pk for one in _last_verdicts(by, at)}
+        return [_undo(decision, by, at, last) for decision in standing]
+
+
+def _given_in(batch, by):
+    """Return the verdicts of an act in the order in which their items are locked."""
+    mine = Decision.objects.filter(reviewer=by, verdict__in=GIVEN)
+    try:
+        mine = mine.filter(batch=batch, item__in=visible_items(by))
+    except (ValidationError, ValueError, TypeError):
+        mine = mine.none()
+    given = list(mine.select_related("item", "undone_by").order_by("item", "pk"))
+    if not given:
+        raise NotFound(f"You gave no verdicts in one act {str(batch)[:40]}.")
+    return given
+
+
+def _undo(decision, by, at, last):
+    item = _held(decision, by)
+    decision.refresh_from_db()
+    _refuse(decision, item, last, at)
+    return _take_back(decision, item, by, at)
 
 
 def undoable(user, *, at=None):
     """Return the verdicts that ``user`` can still take back, newest first.
 
-    Whether something has used them since is looked at when they are taken back.
+    Whether something has used them since is looked at when they are taken back. None of them can
+    where the newest is on an item with a known answer: the next undo would take back another.
     """
-    at = at or timezone.now()
-    since = at - timedelta(seconds=settings.UNDO_SECONDS)
-    last = _last_verdicts(user)
-    return [
-        decision
-        for decision in last
-        if decision.at >= since
-        and decision.effect != Effect.VOID
-        and not hasattr(decision, "undone_by")
-    ]
+    standing = _standing(user, at or timezone.now())
+    if standing and _is_measured(standing[0]):
+        return []
+    return [decision for decision in standing if not _is_measured(decision)]
 
 
-def _last_verdicts(user):
-    return list(
-        Decision.objects.filter(reviewer=user, verdict__in=GIVEN)
+def _standing(user, at):
+    return [decision for decision in _last_verdicts(user, at) if _stands(decision)]
+
+
+def _stands(decision):
+    return decision.effect != Effect.VOID and not hasattr(decision, "undone_by")
+
+
+def _is_measured(decision):
+    """Say whether a verdict was held against a known answer; two blind ones both count, too."""
+    return decision.effect == Effect.COUNTED and decision.item.mode != TrainingItem.Mode.DOUBLE
+
+
+def _last_verdicts(user, at):
+    """Return the verdicts of the last acts, newest first; what was given in one act is one."""
+    recent = (
+        Decision.objects.filter(
+            reviewer=user,
+            verdict__in=GIVEN,
+            at__gte=at - timedelta(seconds=settings.UNDO_SECONDS),
+        )
         .select_related("item", "undone_by")
-        .order_by("-at", "-pk")[: settings.UNDO_DEPTH]
+        .defer("item__provenance")
+        .order_by("-at", "-pk")
     )
+    acts, last = set(), []
+    for decision in recent:
+        act = decision.batch or decision.pk
+        if act not in acts and len(acts) == settings.UNDO_DEPTH:
+            break
+        acts.add(act)
+        last.append(decision)
+    return last
 
 
 def _newest(by, at):
-    standing = undoable(by, at=at)
+    standing = _standing(by, at)
     if not standing:
         raise Conflict(
             f"You gave no verdict in the last {settings.UNDO_SECONDS} s that could be taken back.",
@@ -79,9 +144,8 @@ def _newest(by, at):
 
 
 def _named(by, decision_id):
-    visible = Decision.objects.filter(item__in=visible_items(by))
     try:
-        decision = visible.get(pk=decision_id)
+        decision = readable_decisions(by).get(pk=decision_id)
     except (Decision.DoesNotExist, ValueError, TypeError, OverflowError):
         raise NotFound(f"There is no decision {str(decision_id)[:20]}.") from None
     if decision.reviewer_id != by.pk:
@@ -100,16 +164,21 @@ def _held(decision, by):
         raise NotFound(f"There is no item {decision.item_id}.") from None
 
 
-def _refuse(decision, item, by, at):
-    if hasattr(decision, "undone_by") or decision.effect == Effect.VOID:
+def _refuse(decision, item, last, at):
+    if not _stands(decision):
         raise Conflict("This verdict no longer stands.", code="nothing_to_undo")
+    if decision.effect == Effect.COUNTED and item.mode != TrainingItem.Mode.DOUBLE:
+        raise Conflict(
+            f"The answer to item {item.pk} was known: your verdict on it stays as you gave it.",
+            code="nothing_to_undo",
+        )
     if at - decision.at > timedelta(seconds=settings.UNDO_SECONDS):
         raise Conflict(
             f"A verdict can be taken back for {settings.UNDO_SECONDS} s; a supervisor can reopen"
             f" item {item.pk}.",
             code="undo_too_late",
         )
-    if decision.pk not in {last.pk for last in _last_verdicts(by)}:
+    if decision.pk not in last:
         raise Conflict(
             f"Only your last {settings.UNDO_DEPTH} verdicts can be taken back.",
             code="undo_too_late",
@@ -118,31 +187,42 @@ def _refuse(decision, item, by, at):
         raise Conflict(
             f"Item {item.pk} has been used since; a supervisor can reopen it.", code="already_used"
         )
-    if item.decisions.filter(pk__gt=decision.pk).exists():
+    if _later(decision, item).exists():
         raise Conflict(f"Item {item.pk} has been decided again since.", code="already_decided")
 
 
+def _later(decision, item):
+    """Return what was decided after a verdict and still stands."""
+    return (
+        item.decisions.filter(pk__gt=decision.pk, undone_by__isnull=True)
+        .exclude(effect=Effect.VOID)
+        .exclude(verdict=Verdict.UNDONE)
+    )
+
+
 def _take_back(decision, item, by, at):
-    version, before, restored = item.version, item.status, []
-    if decision.effect == Effect.WAITING:
+    version, before, effect = item.version, item.status, decision.effect
+    restored = []
+    if effect == Effect.HELD:
+        blind.drop(decision)
+    elif effect == Effect.WAITING:
         settlement.void(decision, item=item, at=at)
+        settlement.move(item, item.status, at=at)
     else:
-        columns = {"category": item.proposed_category}
-        settlement.move(item, decision.status_before, at=at, **columns)
-        restored = _restore(decision, item, by, at)
-        fixtures.follow_verdict(item.incident, belongs=False, by=by, at=at)
+        restored = _back_to(decision, item, by, at)
     undoing = Decision.objects.create(
         item=item,
         reviewer=by,
         role=people.role_of(by),
         verdict=Verdict.UNDONE,
+        # A held verdict leaves the version to the one that comes into force.
+        effect=Effect.VOID if effect == Effect.HELD else Effect.APPLIED,
         undoes=decision,
+        batch=decision.batch,
         status_before=before,
         item_version=version,
         at=at,
     )
-    if item.version == version:
-        settlement.move(item, item.status, at=at)
     audit.record(
         "verdict_undone",
         item,
@@ -157,6 +237,24 @@ def _take_back(decision, item, by, at):
         at=at,
     )
     return undoing
+
+
+def _back_to(decision, item, by, at):
+    """Put the item back where a verdict found it; return the redactions that go with it."""
+    settlement.move(item, decision.status_before, at=at, category=item.proposed_category)
+    restored = _restore(decision, item, by, at)
+    if item.incident_id is not None:
+        fixtures.follow_verdict(item.incident, belongs=False, by=by, at=at)
+    blind.give_back(item, decision)
+    leave_stack([item])
+    return restored
+
+
+def leave_stack(items):
+    """Let items that were decided together stand for themselves again."""
+    from review.services import stacks  # it decides, and so comes later than this module
+
+    stacks.dissolve(items)
 
 
 def _restore(decision, item, by, at):

@@ -10,6 +10,7 @@ from review.services.regions import clean_text, invalid
 LONGEST_SECONDS = 86_400
 Verdict, Reason = Decision.Verdict, Decision.Reason
 GIVEN = (Verdict.CONFIRMED, Verdict.REJECTED, Verdict.NEEDS_REVIEW)
+GIVEN_CHOICES = [(one.value, one.label) for one in GIVEN]
 
 
 @dataclass(frozen=True, slots=True)

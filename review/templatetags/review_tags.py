@@ -86,6 +86,14 @@ def undo_toast(context):
     ends_at = decision.at + timedelta(seconds=settings.UNDO_SECONDS)
     return {
         "decision": decision,
+        "together": _given_together(decision),
         "seconds_left": max(1, round((ends_at - now).total_seconds())),
         "csrf_token": context.get("csrf_token"),
     }
+
+
+def _given_together(decision):
+    """Return how many verdicts were given in one act with this one, itself among them."""
+    if decision.batch is None:
+        return 1
+    return type(decision).objects.filter(batch=decision.batch).exclude(verdict="undone").count()

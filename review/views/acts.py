@@ -9,16 +9,25 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from hitlsite.errors import DomainError
-from hitlsite.pages import see_other
+from hitlsite.errors import Conflict, DomainError
+from hitlsite.pages import page, see_other
 from review import selectors, tasks
-from review.forms import DecideForm, RedactForm, ReopenForm, UndoForm, parsed
+from review.forms import (
+    DecideForm,
+    QueueFilterForm,
+    RedactForm,
+    ReopenForm,
+    SameForm,
+    UndoForm,
+    parsed,
+)
 from review.models import Decision
-from review.services import decisions
+from review.services import bulk, decisions, outcomes
 from review.services import privacy as privacy_service
 from review.services import queue as queue_service
 from review.templatetags.review_tags import words
 from review.views.access import reviewers_only
+from review.views.again import spelled
 from review.views.item import item_page
 from review.views.neighbours import next_to_decide
 
@@ -50,10 +59,33 @@ def decide(request, pk):
     if not _corrects_category(values):
         values["category"] = ""
     decision = decisions.decide(pk, by=request.user, **values)
-    if decision.effect == Decision.Effect.WAITING:
-        messages.info(
-            request, f"Item {pk}: your verdict takes effect when its redaction is verified."
+    return _decided(request, item, decision)
+
+
+@act_on_item
+def same(request, pk):
+    """Give the verdict that this person gave last, as the page showed it."""
+    item = selectors.item_for(request.user, pk)
+    values = parsed(SameForm(request.POST))
+    last = bulk.last_answer(request.user)
+    if last is None or spelled(last) != values.pop("verdict"):
+        raise Conflict(
+            "Your last verdict is another one by now: look at what is to be repeated.",
+            code="last_verdict_changed",
         )
+    decision = decisions.decide(pk, by=request.user, **last, **values)
+    return _decided(request, item, decision)
+
+
+def _decided(request, item, decision):
+    """Go on to the next item; a browser that has it already gets what there is to say alone."""
+    said = outcomes.sentence(decision)
+    if said:
+        messages.info(request, f"Item {item.pk}: {said}")
+    if request.headers.get("Prefer") == "return=minimal":
+        response = page(request, "review/_toasts.html")
+        del response["HX-Push-Url"]
+        return response
     return _onward(request, item)
 
 
@@ -110,12 +142,13 @@ def reopen(request, pk):
 @reviewers_only
 def start(request):
     """Claim the next items and open the first of them."""
-    claimed = queue_service.claim(request.user)
-    first = claimed[0] if claimed else queue_service.next_item(request.user)
+    filters = QueueFilterForm(request.GET, user=request.user).filters()
+    claimed = queue_service.claim(request.user, filters=filters)
+    first = claimed[0] if claimed else queue_service.next_item(request.user, filters=filters)
     if first is None:
         messages.info(request, "Nothing waits for you.")
         return see_other("review:queue")
-    return see_other("review:item", first.pk)
+    return see_other(_item_address(first.pk, request.GET))
 
 
 def _onward(request, item):

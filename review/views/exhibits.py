@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from detection.models import Evidence
 from detection.views.pictures import ZoneShape, zone_shapes
 from review import selectors
-from review.models import TrainingItem
+from review.models import PrivacyScan, Redaction, TrainingItem
 
 ORDER = (
     Evidence.Kind.CLIP,
     Evidence.Kind.FRAME_OPEN,
     Evidence.Kind.FRAME_PEAK,
     Evidence.Kind.FRAME_LAST,
+    Evidence.Kind.TRACK_FRAME,
+    Evidence.Kind.PHOTO,
 )
 COVER_ORDER = (
+    Evidence.Kind.PHOTO,
     Evidence.Kind.FRAME_PEAK,
     Evidence.Kind.FRAME_OPEN,
     Evidence.Kind.FRAME_LAST,
@@ -24,6 +27,8 @@ LABELS = {
     Evidence.Kind.FRAME_OPEN: "Opening",
     Evidence.Kind.FRAME_PEAK: "Peak",
     Evidence.Kind.FRAME_LAST: "Last",
+    Evidence.Kind.TRACK_FRAME: "Track",
+    Evidence.Kind.PHOTO: "Photo",
 }
 
 
@@ -48,6 +53,7 @@ class Exhibit:
     private_boxes: tuple[Box, ...] = ()
     zones: tuple[ZoneShape, ...] = ()
     track: dict = field(default_factory=dict)
+    is_proposed: bool = False  # its boxes are what a detector saw, for a person to accept
 
     @property
     def track_script(self):
@@ -61,42 +67,52 @@ class Exhibit:
 
 def exhibits(user, item):
     """Return what there is to look at, the clip first."""
-    if item.incident is None:
-        return []
-    rows = {row.kind: row for row in item.incident.evidence.all()}
+    rows = sorted(item.evidence, key=lambda row: (ORDER.index(row.kind), row.position))
     regions = {} if item.is_private else _found_regions(item)
-    return [
-        _exhibit(user, item, rows[kind], regions.get(rows[kind].pk, []))
-        for kind in ORDER
-        if kind in rows
-    ]
+    return [_exhibit(user, item, row, regions.get(row.pk, [])) for row in rows]
 
 
 def cover(user, item):
     """Return the evidence that stands for an item in a list, or None where one may not look."""
-    if item.incident is None or not selectors.may_see_media(user, item):
+    if not selectors.may_see_media(user, item):
         return None
-    rows = {row.kind: row for row in item.incident.evidence.all()}
+    rows = {row.kind: row for row in item.evidence}
     return next((rows[kind] for kind in COVER_ORDER if kind in rows), None)
 
 
 def _exhibit(user, item, evidence, regions):
-    subjects = set(item.incident.track_ids)
+    subjects = set(item.incident.track_ids) if item.incident else set()
     size = evidence.width, evidence.height
-    observations = [row for row in evidence.observations if row.get("box_xyxy")]
+    observations = [row for row in _observations(item, evidence) if row.get("box_xyxy")]
     still = () if evidence.is_clip else observations
     return Exhibit(
         evidence=evidence,
         label=LABELS[evidence.kind],
-        is_visible=selectors.media_access(user, evidence),
+        is_visible=is_visible(user, item, evidence),
         boxes=tuple(
             _box(row["box_xyxy"], size, _track_label(row), row.get("track_id") in subjects)
             for row in still
         ),
         private_boxes=() if evidence.is_clip else tuple(_box(r["box_xyxy"], size) for r in regions),
         zones=tuple(zone_shapes(_zones(item.incident), evidence, is_labelled_on_top=True)),
+        is_proposed=item.incident is None,
         track=_clip_track(evidence, observations, regions, subjects) if evidence.is_clip else {},
     )
+
+
+def is_visible(user, item, evidence):
+    """Say what ``media_access`` is going to say, from what the item was read with."""
+    if not selectors.may_see_media(user, item):
+        return False
+    if not item.is_private or user.has_perm("review.view_unredacted_always"):
+        return True
+    file = evidence.pk, evidence.sha256
+    applied = (row for row in item.redactions.all() if row.state == Redaction.State.APPLIED)
+    if any((row.evidence_id, row.sha256) == file for row in applied):
+        return True
+    scans = [row for row in item.scans.all() if (row.evidence_id, row.file_sha256) == file]
+    last = max(scans, key=lambda row: row.pk, default=None)
+    return last is not None and last.result == PrivacyScan.Result.CLEAR
 
 
 def _found_regions(item):
@@ -107,7 +123,16 @@ def _found_regions(item):
     return found
 
 
+def _observations(item, evidence):
+    """Return what was seen in a file; of a photo, what its detections are."""
+    if item.photo is None or evidence.observations:
+        return evidence.observations
+    return item.photo.detections.values("class_name", "score", "box_xyxy")
+
+
 def _zones(incident):
+    if incident is None:
+        return []
     zones = incident.footage.configuration.get("zones", [])
     named = {hit.zone for hit in incident.rule_hits.all()}
     return [zone for zone in zones if zone.get("polygon") and zone.get("name") in named] or [

@@ -49,7 +49,7 @@ def incidents_by_day(user, *, at=None):
     for site in Site.objects.visible_to(user):
         zone = ZoneInfo(site.time_zone)
         today = max(today, at.astimezone(zone).date())
-        recent = Incident.objects.filter(
+        recent = Incident.objects.reported().filter(
             camera__site=site, opened_at__gte=at - timedelta(days=CHART_DAYS + 1)
         )
         per_day = recent.annotate(day=TruncDate("opened_at", tzinfo=zone)).order_by()

@@ -10,9 +10,13 @@ from review.forms import CATEGORIES, REASONS
 from review.models import Decision, Redaction, TrainingItem
 from review.services import privacy as privacy_service
 from review.views.access import reviewers_only
+from review.views.again import same_button
+from review.views.boxes import track_labels
 from review.views.exhibits import cover, exhibits, needs_redaction
 from review.views.neighbours import neighbours
 from review.views.queue import carried
+from review.views.strips import strip
+from review.views.supervising import supervising
 from review.views.timeline import timeline
 
 MOST_SIMILAR = 6
@@ -48,11 +52,15 @@ def item_page(request, pk, *, error=None, status=200):
     context = {
         **privacy_context(user, shown),
         **_standing(user, shown),
+        **supervising(user, shown),
+        **track_labels(user, shown),
         "incident": shown.incident,
+        "mark": _mark(shown),
         "time_zone": shown.site.time_zone,
+        "strip": strip(user, shown),
         "exhibits": exhibits(user, shown),
         "rule_hits": shown.incident.rule_hits.all() if shown.incident else [],
-        "timeline": timeline(shown),
+        "timeline": timeline(shown, user),
         "similar": _similar(user, shown),
         "before": before,
         "after": after,
@@ -73,7 +81,8 @@ def privacy_context(user, shown):
     if is_blocked:
         blocked = shown.redactions.filter(state=Redaction.State.BLOCKED).select_related("evidence")
     applied = shown.redactions.filter(state=Redaction.State.APPLIED).select_related("evidence")
-    scans = {scan.evidence_id: scan for scan in shown.scans.order_by("pk")}
+    scanned = shown.scans.select_related("evidence").order_by("pk")
+    scans = {scan.evidence_id: scan for scan in scanned}
     return {
         "item": shown,
         "needs_redaction": needs_redaction(shown),
@@ -92,6 +101,15 @@ def privacy_context(user, shown):
     }
 
 
+def _redactions(shown, state):
+    """Return the item's redactions in a state, with the evidence that was read with the item."""
+    rows = {row.pk: row for row in shown.evidence}
+    found = [one for one in shown.redactions.all() if one.state == state]
+    for one in found:
+        one.evidence = rows[one.evidence_id]
+    return found
+
+
 def _sealed_until(applied):
     times = [row.evidence.sealed_until for row in applied if row.evidence.sealed_until]
     return max(times, default=None)
@@ -102,7 +120,9 @@ def _standing(user, shown):
     now = timezone.now()
     is_held = shown.claim_expires_at is not None and shown.claim_expires_at > now
     waiting = shown.decisions.filter(effect=Decision.Effect.WAITING).last()
-    last = shown.decisions.filter(effect=Decision.Effect.APPLIED).last()
+    in_force = shown.decisions.filter(effect=Decision.Effect.APPLIED, undone_by__isnull=True)
+    last = in_force.exclude(verdict=Decision.Verdict.UNDONE).last()
+    judged = selectors.judged_already(shown, user)
     pending = shown.status == TrainingItem.Status.PENDING_REVIEW
     may_decide = (pending and user.has_perm("review.decide_trainingitem")) or (
         shown.status == TrainingItem.Status.NEEDS_REVIEW
@@ -114,7 +134,10 @@ def _standing(user, shown):
         "claimed_by_me": is_held and shown.claimed_by == user,
         "waiting_decision": waiting,
         "last_decision": last,
-        "may_decide": may_decide and _may_replace(user, waiting),
+        "judged_already": judged,
+        "differing": selectors.differing_verdicts(shown, user),
+        "may_decide": may_decide and judged is None and _may_replace(user, waiting),
+        "same": same_button(user) if may_decide else None,
         "may_reopen": is_decided and user.has_perm("review.reopen_trainingitem"),
         "is_decided": is_decided,
     }
@@ -125,6 +148,13 @@ def _may_replace(user, waiting):
     if waiting is None or waiting.reviewer == user:
         return True
     return user.has_perm("review.resolve_trainingitem")
+
+
+def _mark(shown):
+    """Return why a photo was sent to be labelled; None for what is no marked photo."""
+    if shown.photo is None:
+        return None
+    return shown.photo.marks.select_related("marked_by").order_by("-marked_at", "-pk").first()
 
 
 def _similar(user, shown):

@@ -15,7 +15,7 @@ from detection.models import Evidence
 from hitlsite.errors import NotFound
 from hitlsite.streaming import streamed
 from review import selectors
-from review.services import thumbnails
+from review.services import filmstrips, thumbnails
 from review.views.access import reviewers_only
 
 CHUNK_BYTES = 256 * 1024
@@ -28,7 +28,8 @@ _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
 def evidence(request, pk):
     """Stream the file of one evidence row."""
     shown = _visible_evidence(request, pk)
-    file_name = f"incident-{shown.incident_id}-{shown.kind}{_suffix(shown.path)}"
+    owner = f"photo-{shown.photo_id}" if shown.photo_id else f"incident-{shown.incident_id}"
+    file_name = f"{owner}-{shown.kind}{_suffix(shown.path)}"
     response = stream(request, shown.path, sha256=shown.sha256, file_name=file_name)
     return _kept(response, shown)
 
@@ -43,6 +44,21 @@ def evidence_thumb(request, pk):
     return _kept(stream(request, name, sha256=tag, file_name=f"{shown.pk}.jpg"), shown)
 
 
+@require_safe
+@reviewers_only
+def filmstrip(request, pk):
+    """Answer the filmstrip of an item's clip, of the file that is shown now."""
+    item = selectors.visible_items(request.user).filter(pk=pk).only("incident").first()
+    incident = item.incident_id if item is not None else None
+    clip = Evidence.objects.filter(incident=incident, kind=Evidence.Kind.CLIP).first()
+    if incident is None or clip is None:
+        raise NotFound("There is no such filmstrip.")
+    shown = _visible_evidence(request, clip.pk)
+    name = filmstrips.filmstrip(shown)
+    tag = f"{shown.sha256}-filmstrip"
+    return _kept(stream(request, name, sha256=tag, file_name=f"item-{pk}.jpg"), shown)
+
+
 def _kept(response, shown):
     """Let a browser keep what is private, and ask again each time; nothing else leaves a trace."""
     is_private = selectors.is_file_private(shown)
@@ -54,7 +70,7 @@ def _visible_evidence(request, pk):
     row = (
         Evidence.objects.visible_to(request.user)
         .filter(pk=pk)
-        .select_related("incident__camera")
+        .select_related("incident__camera", "photo__camera")
         .first()
     )
     if row is None or not selectors.media_access(request.user, row):

@@ -11,6 +11,11 @@ TONES = {
     Decision.Verdict.REJECTED: "bad",
     Decision.Verdict.NEEDS_REVIEW: "warn",
 }
+EFFECTS = {
+    Decision.Effect.VOID: "void",
+    Decision.Effect.HELD: "kept until a second person has judged",
+    Decision.Effect.COUNTED: "counts towards the agreement, decides nothing by itself",
+}
 REDACTION_TONES = {Redaction.State.BLOCKED: "bad", Redaction.State.APPLIED: "good"}
 
 
@@ -23,12 +28,16 @@ class Entry:
     tone: str = ""
 
 
-def timeline(item):
-    """Return the entries of an item, the newest first."""
+def timeline(item, user):
+    """Return the entries of an item that ``user`` may know of, the newest first."""
     entries = [Entry(item.created_at, "Put before reviewers", more=item.collection_method)]
     if item.incident:
         entries.append(Entry(item.incident.opened_at, "Incident opened", more=item.incident.why))
-    entries += [_decision(row) for row in selectors.history(item)]
+    entries += [_decision(row) for row in selectors.history(item, user)]
+    held_at = selectors.held_at(item, user)
+    if held_at is not None:
+        more = "What it was shows once a second person has judged."
+        entries.append(Entry(held_at, "Judged once, blind", more=more))
     files = _files(item)
     entries += _joined([_scan(row) for row in item.scans.all()], item.scans.all(), files)
     redactions = item.redactions.all()
@@ -42,8 +51,8 @@ def _decision(row):
         parts.append(f"category {row.get_category_display().lower()}")
     if row.effect == Decision.Effect.WAITING:
         parts.append("takes effect when the redaction is verified")
-    elif row.effect == Decision.Effect.VOID:
-        parts.append("void")
+    else:
+        parts += [EFFECTS[row.effect]] if row.effect in EFFECTS else []
     if row.note:
         parts.append(f"\u201c{row.note}\u201d")
     who = f"{row.reviewer.get_username()} ({row.role})" if row.role else str(row.reviewer)

@@ -1,7 +1,11 @@
 /* What every page has: the key map, toasts, and what to say when a request fails. */
 
+import { element } from "./elements.js";
 import { onKey } from "./keys.js";
+import "./notes.js";
 import "./queue.js";
+import "./stack.js";
+import { signInLink } from "./said.js";
 
 function toggleDialog(id) {
   const dialog = document.getElementById(id);
@@ -20,11 +24,12 @@ document.addEventListener("click", (event) => {
   if (event.target.matches("dialog")) event.target.close();
 });
 
+/* Shows ``text``, or what else it is made of, for some seconds. */
 export function toast(text, kind = "info") {
   const box = document.createElement("div");
   box.className = `toast toast-${kind}`;
   box.setAttribute("role", kind === "error" ? "alert" : "status");
-  box.textContent = text;
+  box.append(...[text].flat());
   document.getElementById("toasts").append(box);
   fade(box);
 }
@@ -62,10 +67,18 @@ function prepare() {
 
 prepare();
 document.addEventListener("htmx:afterSettle", prepare);
+document.addEventListener("item:shown", prepare);
 
 /* A refusal has a place on the page; anything else that is not an answer is said in a toast. */
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;
+  const path = xhr.responseURL && new URL(xhr.responseURL).pathname;
+  if (path === document.body.dataset.login && location.pathname !== path) {
+    event.detail.shouldSwap = false;
+    const back = `${location.pathname}${location.search}`;
+    toast([element("span", {}, "Your session has ended; nothing was changed. ", ...signInLink(back))], "error");
+    return;
+  }
   if (xhr.status < 400) return;
   event.detail.shouldSwap =
     xhr.responseText.includes('id="refusal"') && document.getElementById("refusal") !== null;

@@ -1,10 +1,16 @@
 /* One item: which picture is on the stage, the player's keys, and the verdict's small manners. */
 
+import * as ahead from "./ahead.js";
+import { open as openGuideline } from "./guideline.js";
 import { onKey } from "./keys.js";
+import * as notes from "./notes.js";
 import { Player } from "./player.js";
 import { Regions } from "./regions.js";
+import "./verdicts.js";
 
 const TEXT_PX = 12;
+const LOAD_AFTER_MS = 600; // whoever decides from the filmstrip alone needs no clip
+const pages = new WeakMap(); // an item that comes back is the page that it was
 let page = null;
 
 /* Labels keep their size on the screen, however large the picture is shown. */
@@ -37,9 +43,53 @@ class ItemPage {
     this.prepareForms();
     this.sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => fitText(target)));
     for (const overlay of root.querySelectorAll("[data-overlay]")) this.sizes.observe(overlay);
+    for (const moment of root.querySelectorAll("[data-seek]")) {
+      moment.addEventListener("click", () => this.seek(Number(moment.dataset.seek)));
+    }
+    root.querySelector("[data-guideline]")?.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      openGuideline(event.currentTarget);
+    });
+    notes.watch(root);
+  }
+
+  /* Clip and frames are loaded once somebody stays, and no longer than that. */
+  enter() {
+    ahead.look(this.root);
+    const video = this.player?.video;
+    if (video?.dataset.src && !video.src) video.src = video.dataset.src;
+    this.loading = setTimeout(() => this.load(), LOAD_AFTER_MS);
+  }
+
+  load() {
+    clearTimeout(this.loading);
+    if (this.player) this.player.video.preload = "auto";
+    for (const picture of this.root.querySelectorAll("img[data-src]")) {
+      picture.src = picture.dataset.src;
+      delete picture.dataset.src;
+    }
+  }
+
+  leave() {
+    clearTimeout(this.loading);
+    const video = this.player?.video;
+    if (!video) return;
+    video.pause();
+    if (video.readyState >= 4 || !video.src) return;
+    video.dataset.src = video.getAttribute("src");
+    video.preload = "none";
+    video.removeAttribute("src");
+    video.load();
+  }
+
+  seek(seconds) {
+    this.showClip();
+    this.player?.seek(seconds);
   }
 
   show(id) {
+    if (this.loading) this.load();
     for (const view of this.views) view.classList.toggle("is-shown", view.id === id);
     for (const link of this.links) {
       if (link.dataset.shows === id) link.setAttribute("aria-current", "true");
@@ -132,10 +182,15 @@ class ItemPage {
 
 function prepare() {
   const root = document.querySelector("[data-item]");
-  if (root && page?.root !== root) page = new ItemPage(root);
-  if (!root) page = null;
+  if (page?.root === root) return;
+  page?.leave();
+  if (root && !pages.has(root)) pages.set(root, new ItemPage(root));
+  page = root ? pages.get(root) : null;
+  if (page) page.enter();
+  else ahead.giveBack();
 }
 
 onKey((key, event) => (page ? page.pressed(key, event) : false));
 prepare();
 document.addEventListener("htmx:afterSettle", prepare);
+document.addEventListener("item:shown", prepare);

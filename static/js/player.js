@@ -46,10 +46,14 @@ export class Player {
   }
 
   step(frames) {
+    this.seek(this.video.currentTime + frames * FRAME_SECONDS);
+  }
+
+  seek(seconds) {
     this.video.pause();
-    const end = this.video.duration || 0;
-    const wanted = this.video.currentTime + frames * FRAME_SECONDS;
-    this.video.currentTime = Math.min(Math.max(wanted, 0), end);
+    if (this.video.preload === "none") this.video.preload = "auto";
+    const end = this.video.duration || Infinity;
+    this.video.currentTime = Math.min(Math.max(seconds, 0), end);
   }
 
   draw() {

@@ -1,5 +1,6 @@
-/* The list of items: j and k move a mark, Enter opens. */
+/* The list of items: j and k move a mark, Enter opens, x chooses, with Shift a whole stretch. */
 
+import { choose } from "./choose.js";
 import { onKey } from "./keys.js";
 
 const rows = () => [...document.querySelectorAll("[data-row]")];
@@ -10,10 +11,18 @@ function mark(row) {
   row.scrollIntoView({ block: "nearest" });
 }
 
-onKey((key) => {
+function chooseMarked(row, isRange) {
+  const box = row?.parentElement.querySelector("[data-choose]");
+  if (!box) return false;
+  choose(box, isRange || !box.checked, isRange);
+  return true;
+}
+
+onKey((key, event) => {
   const all = rows();
-  if (!all.length || !["j", "k", "Enter"].includes(key)) return false;
+  if (!all.length || !["j", "k", "x", "Enter"].includes(key)) return false;
   const at = all.findIndex((row) => row.classList.contains("is-marked"));
+  if (key === "x") return chooseMarked(all[at], event.shiftKey);
   if (key === "Enter") {
     if (at < 0) return false;
     all[at].click();

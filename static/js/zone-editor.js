@@ -3,7 +3,7 @@
 import { DraftServer } from "./draft-server.js";
 import { told } from "./elements.js";
 import { RuleList } from "./rule-list.js";
-import { Draft, freeName } from "./zone-draft.js";
+import { ZoneDraft, freeName } from "./zone-draft.js";
 import { ZoneList } from "./zone-list.js";
 import { ZoneStage } from "./zone-stage.js";
 
@@ -13,7 +13,7 @@ class ZoneEditor {
   constructor(form) {
     this.form = form;
     this.choices = told("choices");
-    this.draft = new Draft(told("draft"), told("saved"));
+    this.draft = new ZoneDraft(told("draft"), told("saved"));
     for (const part of form.querySelectorAll("[data-scripted]")) part.hidden = false;
     form.querySelector("[data-fallback]").hidden = true;
     this.stage = new ZoneStage(this.part("stage"), this.draft, (text, isBad) => this.say(text, isBad));

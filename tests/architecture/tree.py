@@ -9,7 +9,15 @@ APPS = ("hitlsite", "detection", "review", "training")
 # Packages and modules that hold no Django: arithmetic, geometry, pictures, files.
 PURE = {
     "detection": {"vision", "rules", "slots", "checkpoints"},
-    "review": {"privacy", "ranking", "agreement"},
+    "review": {
+        "privacy",
+        "ranking",
+        "agreement",
+        "recall",
+        "guideline_texts",
+        "annotation_checks",
+        "labels",
+    },
     "training": {"learning", "exporting"},
 }
 NOT_OURS = {".git", "var", "node_modules", "__pycache__", "test-results"}

@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 
 from tests import factories
+from tests.browser.boxing import *  # noqa: F403
 from tests.browser.editing import *  # noqa: F403
 
 

@@ -16,7 +16,9 @@ from playwright.sync_api import expect
 from detection.models import Evidence
 from detection.services import ingestion
 from detection.vision import scenes
-from tests import factories
+from review.models import TrainingItem
+from review.services import decisions, marks, tallies
+from tests import factories, photos
 from tests.detection import films
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,6 +29,13 @@ DOCUMENTED = (
     "queue-light.png",
     "item-dark.png",
     "item-phone.png",
+    "stack-light.png",
+    "photos-light.png",
+    "boxes-dark.png",
+    "guideline-light.png",
+    "agreement-light.png",
+    "recall-light.png",
+    "provenance-light.png",
 )
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 STYLES = [(DESK, "light"), (DESK, "dark"), (PHONE, "light")]
@@ -131,19 +140,84 @@ def busy_site(camera, tmp_path, reviewer):
     return made
 
 
+@pytest.fixture
+def photo_library(camera, tmp_path, reviewer, settings):
+    """Frames of the scene as photos, some of them marked; the first one's item."""
+    settings.SECOND_REVIEW_SHARE = 0
+    scene = Scene(tmp_path)
+    for place, at_seconds in enumerate(sorted(scene.pictures)[::8]):
+        picture = scene.pictures[at_seconds]
+        height, width = picture.shape[:2]
+        found = [("person", 0.91 - place / 50, scene.seen(at_seconds)["box_xyxy"])]
+        content = factories.jpeg(picture)
+        photo = photos.photo(camera, found=found, content=content, width=width, height=height)
+        if place % 3 == 0:
+            marks.mark(photo.pk, by=reviewer, reason="missed_detection", note="somebody behind it")
+    TrainingItem.objects.filter(photo__isnull=False).update(privacy="clear")
+    return TrainingItem.objects.filter(photo__isnull=False).order_by("pk")
+
+
+@pytest.fixture
+def second_look(busy_site, reviewer, second_reviewer, site):
+    """Two people's blind verdicts, random minutes with what they showed, one stack, verdicts."""
+    pending = [one for one in busy_site if one.status == "pending_review"]
+    head, *others = pending[:7]
+    TrainingItem.objects.filter(pk__in=[one.pk for one in others]).update(stack=head)
+    now = timezone.now()
+    for number, item in enumerate(busy_site):
+        if item.status == "pending_review":
+            continue
+        verdicts = [item.status, item.status if number % 6 else "needs_review"]
+        columns = {"mode": "double", "status": "pending_review", "decided_at": None}
+        TrainingItem.objects.filter(pk=item.pk).update(**columns)
+        for turn, who in enumerate((reviewer, second_reviewer)):
+            reason = "baseline_noise" if verdicts[turn] == "rejected" else ""
+            at = now - timedelta(days=number % 9, hours=2 - turn)
+            taken = 4.0 + number % 7
+            answer = {"verdict": verdicts[turn], "reason": reason, "seconds_taken": taken}
+            decisions.decide(item.pk, by=who, at=at, **answer)
+    tallies.recount(site)
+    return head
+
+
 @pytest.mark.slow
 def test_pages_are_pictured(
-    busy_site, sign_in, page, live_server, screenshots, reviewer, complaints
+    busy_site,
+    second_look,
+    photo_library,
+    sign_in,
+    page,
+    live_server,
+    screenshots,
+    supervisor,
+    complaints,
 ):
-    sign_in(reviewer)
-    item = next(one for one in busy_site if one.status == "pending_review")
-    shots = {"dashboard": (), "queue": (), "item": (item.pk,), "help": ()}
+    sign_in(supervisor)
+    item = next(one for one in reversed(busy_site) if one.status == "pending_review")
+    decided = next(one for one in busy_site if one.status == "confirmed")
+    shots = {
+        "dashboard": reverse("review:dashboard"),
+        "queue": reverse("review:queue"),
+        "item": reverse("review:item", args=[item.pk]),
+        "help": reverse("review:help"),
+        "stacks": reverse("review:stacks"),
+        "stack": reverse("review:stack", args=[second_look.pk]),
+        "photos": reverse("review:photos"),
+        "photo-item": reverse("review:item", args=[photo_library[0].pk]),
+        "boxes": reverse("review:boxes", args=[photo_library[0].pk]),
+        "guideline": reverse("review:guideline", args=["restricted_zone_entry"]),
+        "agreement": reverse("review:agreement"),
+        "recall": reverse("review:recall"),
+        "decided": reverse("review:item", args=[decided.pk]),
+        "provenance": reverse("training:item_provenance", args=[decided.pk]),
+    }
     for size, scheme in STYLES:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(size)
-        for name, args in shots.items():
-            page.goto(f"{live_server.url}{reverse(f'review:{name}', args=args)}")
-            if name == "item":
+        for name, address in shots.items():
+            page.goto(f"{live_server.url}{address}")
+            page.wait_for_load_state("networkidle")
+            if page.locator("[data-clip]").count():
                 page.locator("[data-clip]").evaluate(SETTLED)
             expect(page.locator("h1")).to_be_visible()
             device = "phone" if size is PHONE else scheme

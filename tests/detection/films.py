@@ -7,6 +7,8 @@ from tests.detection.vision.scenes import WIDTH, empty_scene, with_person, write
 FPS = 5
 VISITS = ((4.0, 14.0), (22.0, 34.0))
 SECONDS = 40.0
+# The kinds of evidence of an incident that was seen to its end.
+WHOLE = {"frame_open", "frame_peak", "frame_last", "clip"}
 RULES = {
     "zones": [
         {

@@ -61,7 +61,7 @@ class TestWhatAFilmGives:
     def test_every_incident_has_stills_and_a_clip_that_match_their_hashes(self, row):
         for incident in row.incidents.all():
             files = {file.kind: file for file in incident.evidence.all()}
-            assert set(files) == set(Evidence.Kind.values)
+            assert set(files) == films.WHOLE
             assert incident.evidence_complete_at
             clip = files["clip"]
             assert clip.at_seconds <= incident.opened_at_seconds - 2.5

@@ -7,7 +7,7 @@ import pytest
 from django.core.files.storage import default_storage
 from PIL import Image
 
-from detection.models import Evidence, Zone
+from detection.models import Zone
 from detection.services import ingestion
 from tests.detection import films
 
@@ -44,7 +44,7 @@ def _corner(picture):
 
 def brightest(incident):
     files = list(incident.evidence.all())
-    assert {file.kind for file in files} == set(Evidence.Kind.values)
+    assert {file.kind for file in files} == films.WHOLE
     return max(brightness(file) for file in files)
 
 

@@ -17,11 +17,26 @@ def test_an_export_is_written_and_proved(items, tmp_path, capsys):
 
     assert f"4 items with 4 pictures in {tmp_path / 'out'}; left out: 0" in printed
     assert (report["items"], report["images"], report["rejected"]) == (4, 4, {})
-    assert len(report["files"]) == 3
+    assert len(report["files"]) == 4
+    assert report["warned_lines"] == 4
 
     call_command("verify_export", tmp_path / "out", json=tmp_path / "proof.json")
     assert "1 export, 4 items, 4 pictures: all proved" in capsys.readouterr().out
     assert json.loads((tmp_path / "proof.json").read_text())["is_proved"] is True
+
+
+def test_formats_and_a_variant_are_chosen_on_the_command_line(items, tmp_path, capsys):
+    call_command("export", "--out", tmp_path / "out", "--formats", "yolo,csv, parquet")
+    assert "4 of 4 lines show people" in capsys.readouterr().out
+    call_command("export", "--out", tmp_path / "dark", "--variant", "masked")
+    assert "show people" not in capsys.readouterr().out
+
+    names = {path.name.split("_")[0] for path in (tmp_path / "out").iterdir()}
+    assert {"data", "labels", "training", "yolo"} <= names
+    for folder in ("out", "dark"):
+        call_command("verify_export", tmp_path / folder)
+    with pytest.raises(CommandError, match="formats"):
+        call_command("export", "--out", tmp_path / "no", "--formats", "xml")
 
 
 def test_a_problem_is_a_line_and_exit_code_1(items, tmp_path, capsys):

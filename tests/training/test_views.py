@@ -19,7 +19,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def done(items, site, admin_user):
-    return exports.run(exports.start(by=admin_user, site=site).pk)
+    wanted = exports.start(by=admin_user, site=site, formats=exports.FORMATS)
+    return exports.run(wanted.pk)
 
 
 @pytest.fixture
@@ -61,6 +62,53 @@ def test_an_export_is_asked_for_and_a_worker_is_woken(
     assert woken == [run.pk]
     assert run.filters == {"camera": camera.pk, "since": "2026-03-02"}
     assert run.image_form == "data_url"
+
+
+def test_formats_and_a_variant_are_chosen_on_the_page(as_admin, items, site):
+    asked = {"site": site.pk, "image_form": "file", "variant": "masked", "formats": ["csv", "yolo"]}
+    as_admin.post(LIST, asked)
+
+    run = ExportRun.objects.get()
+    assert (run.variant, run.formats) == ("masked", ["csv", "yolo"])
+    page = as_admin.get(f"{LIST}{run.pk}/").content.decode()
+    assert "people masked" in page
+    assert "csv, yolo" in page
+
+
+@pytest.mark.parametrize("wanted", [{"variant": "bare"}, {"formats": ["xml"]}])
+def test_what_no_export_has_is_refused(as_admin, items, site, wanted):
+    asked = {"site": site.pk, "image_form": "file", **wanted}
+    api = as_admin.post("/api/v1/exports/", json.dumps(wanted), content_type="application/json")
+
+    assert as_admin.post(LIST, asked).status_code == 422
+    assert (api.status_code, ExportRun.objects.count()) == (422, 0)
+
+
+def test_what_would_be_left_out_is_told_before(as_admin, items, site, camera):
+    factories.item(factories.incident(camera, with_files=False), status="rejected")
+    for page in (LIST, f"{LIST}foretold/?site={site.pk}&image_form=file"):
+        told = as_admin.get(page).content.decode()
+        assert "not confirmed: rejected" in told
+        assert "would be looked at" in told
+    narrowed = as_admin.get(f"{LIST}foretold/?image_form=file&since=2030-01-01").content.decode()
+    assert "at least 3 needed" in narrowed
+    for odd in ("since=soon", "camera=x", "site=99999", "until=9999-12-31", ""):
+        told = as_admin.get(f"{LIST}foretold/?{odd}")
+        assert told.status_code == 200
+        assert "Nothing can be said" in told.content.decode()
+
+
+def test_what_would_be_left_out_is_told_to_admins_only(client, items, reviewer):
+    client.force_login(reviewer)
+
+    assert client.get(f"{LIST}foretold/").status_code == 403
+
+
+def test_the_page_says_how_many_lines_show_people(as_admin, done):
+    page = as_admin.get(f"{LIST}{done.pk}/").content.decode()
+
+    assert "of 4 lines show people" in page
+    assert f"provider_warnings_{done.name}.jsonl" in page
 
 
 @pytest.mark.parametrize("address", [LIST, "/api/v1/exports/"])

@@ -7,14 +7,19 @@ from detection.models import Incident
 from hitlsite.api.serializers import StrictSerializer
 from hitlsite.bounds import LARGEST_ID
 from training.models import ExportRun
+from training.services.exports import FORMATS
 
 IMAGE_FORMS = ExportRun._meta.get_field("image_form").choices
+VARIANTS = ExportRun._meta.get_field("variant").choices
 
 
 class ExportFileSerializer(serializers.Serializer):
     name = serializers.CharField()
     sha256 = serializers.CharField()
     byte_count = serializers.IntegerField()
+    lines = serializers.IntegerField(
+        required=False, help_text="of the warnings: how many lines a provider may drop"
+    )
     url = serializers.CharField()
 
 
@@ -23,6 +28,7 @@ class ExportRunSerializer(serializers.ModelSerializer):
     created_by = serializers.CharField(source="created_by.username", default=None)
     rejected = serializers.DictField(child=serializers.IntegerField())
     filters = serializers.DictField()
+    formats = serializers.ListField(child=serializers.CharField())
     files = serializers.SerializerMethodField()
 
     class Meta:
@@ -33,6 +39,8 @@ class ExportRunSerializer(serializers.ModelSerializer):
             "created_by",
             "state",
             "image_form",
+            "variant",
+            "formats",
             "filters",
             "name",
             "progress_done",
@@ -53,7 +61,11 @@ class ExportRunSerializer(serializers.ModelSerializer):
     @extend_schema_field(ExportFileSerializer(many=True))
     def get_files(self, run):
         base = f"/api/v1/exports/{run.pk}/files"
-        return [{**row, "url": f"{base}/{row['name']}/"} for row in run.files]
+        told = ("name", "sha256", "byte_count", "lines")
+        return [
+            {key: row[key] for key in told if key in row} | {"url": f"{base}/{row['name']}/"}
+            for row in run.files
+        ]
 
 
 class ExportPageSerializer(serializers.Serializer):
@@ -79,3 +91,11 @@ class NewExportSerializer(StrictSerializer):
     )
     filters = ExportFiltersSerializer(required=False)
     image_form = serializers.ChoiceField(choices=IMAGE_FORMS, default="file")
+    variant = serializers.ChoiceField(
+        choices=VARIANTS, default="reviewed", help_text="masked: every person is filled with black"
+    )
+    formats = serializers.ListField(
+        child=serializers.ChoiceField(choices=FORMATS),
+        default=list,
+        help_text="besides JSONL, COCO and manifest",
+    )

@@ -56,6 +56,8 @@ class ExportsView(APIView):
                 site=site,
                 filters=wanted.get("filters"),
                 image_form=wanted["image_form"],
+                variant=wanted["variant"],
+                formats=wanted["formats"],
             )
             tasks.run_soon(run)
         return Response(ExportRunSerializer(run).data, status=202)

@@ -1,33 +1,15 @@
-"""COCO annotations: every exported picture with its real size and its boxes in pixels.
+"""COCO annotations: every labelled picture with its real size and its boxes in pixels.
 
-Written as a stream, because an export of 25,000 items has some 75,000 pictures. A class keeps its
-id from export to export: the 80 classes of COCO have COCO's own ids, ``moving`` has one of ours,
-and any other name gets a number that follows from the name itself.
+Written as a stream, because an export of 25,000 items has some 75,000 pictures. A category's id is
+the index of the label class and one more, since COCO counts from 1: the same in every export, even
+after the class got another name. A picture without boxes is in it only where a person said that
+there is nothing to be boxed.
 """
 
-import hashlib
 import math
 
 from training.exporting.records import Box, Picture
 
-# In the order of COCO's ids, which have gaps.
-_COCO_NAMES = """
-person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire
-hydrant, -, stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear,
-zebra, giraffe, -, backpack, umbrella, -, -, handbag, tie, suitcase, frisbee, skis, snowboard,
-sports ball, kite, baseball bat, baseball glove, skateboard, surfboard, tennis racket, bottle,
--, wine glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange, broccoli, carrot,
-hot dog, pizza, donut, cake, chair, couch, potted plant, bed, -, dining table, -, -, toilet, -,
-tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink, refrigerator,
--, book, clock, vase, scissors, teddy bear, hair drier, toothbrush
-"""
-KNOWN_IDS = {
-    name: number
-    for number, name in enumerate(" ".join(_COCO_NAMES.split()).split(", "), start=1)
-    if name != "-"
-}
-KNOWN_IDS["moving"] = 101
-FIRST_OTHER_ID, OTHER_IDS = 1_000, 1_000_000_000
 # Written out, for it is the most frequent of all rows; its keys are sorted.
 _ANNOTATION = (
     '{"area":%.2f,"bbox":[%.2f,%.2f,%.2f,%.2f],"category_id":%d,"id":%d,"image_id":%d,'
@@ -37,40 +19,41 @@ INFO = {"description": "Confirmed camera incidents", "version": "1.0"}
 TOLERANCE_PX = 0.02
 
 
-def category_id(name: str) -> int:
-    """Return the id of a class, the same in every export.
-
-    >>> category_id("person"), category_id("suitcase"), category_id("toothbrush")
-    (1, 33, 90)
-    """
-    known = KNOWN_IDS.get(name)
-    if known:
-        return known
-    digest = hashlib.sha256(name.encode()).digest()
-    return FIRST_OTHER_ID + int.from_bytes(digest[:8], "big") % OTHER_IDS
+def category_id(index: int) -> int:
+    """Return the id of the class with this index."""
+    return index + 1
 
 
-def image_text(number: int, picture: Picture) -> str:
-    """Return an image in canonical JSON."""
+def image_text(number: int, picture: Picture, exhaustive: list[int]) -> str:
+    """Return an image in canonical JSON; ``exhaustive`` are ids of categories."""
+    negative = "true" if picture.is_negative else "false"
     return (
-        f'{{"file_name":"{picture.file_name}","height":{picture.height},"id":{number},'
+        f'{{"exhaustive":[{",".join(map(str, exhaustive))}],"file_name":"{picture.file_name}",'
+        f'"height":{picture.height},"id":{number},"is_negative":{negative},'
         f'"width":{picture.width}}}'
     )
 
 
-def annotation_text(number: int, image_number: int, category: int, box: Box, picture: Picture):
-    """Return an annotation, or None where nothing of a box is left in hundredths of a pixel.
+def pixel_box(box: Box, picture: Picture) -> tuple[int, int, int, int] | None:
+    """Return (left, top, width, height) in hundredths of a pixel, None where nothing is left.
 
-    >>> picture = Picture("images/0.jpg", "0", 0, 640, 480, "frame_peak", 0.0, ())
-    >>> annotation_text(7, 3, 1, Box("person", (0.25, 0.5, 0.5, 1.0)), picture)[:59]
-    '{"area":38400.00,"bbox":[160.00,240.00,160.00,240.00],"cate'
+    >>> pixel_box(Box("person", (0.25, 0.5, 0.5, 1.0)), Picture("", "", 0, 640, 480, "", 0.0, ()))
+    (16000, 24000, 16000, 24000)
     """
     x1, y1, x2, y2 = box.box_xyxy
     across, down = picture.width * 100, picture.height * 100
     left, top = int(x1 * across + 0.5), int(y1 * down + 0.5)
     width, height = int(x2 * across + 0.5) - left, int(y2 * down + 0.5) - top
-    if width <= 0 or height <= 0:
-        return None
+    return (left, top, width, height) if width > 0 and height > 0 else None
+
+
+def annotation_text(number: int, image_number: int, category: int, pixels) -> str:
+    """Return an annotation in canonical JSON.
+
+    >>> annotation_text(7, 3, 1, (16000, 24000, 16000, 24000))[:59]
+    '{"area":38400.00,"bbox":[160.00,240.00,160.00,240.00],"cate'
+    """
+    left, top, width, height = pixels
     return _ANNOTATION % (
         width * height / 10_000,
         left / 100,
@@ -84,7 +67,7 @@ def annotation_text(number: int, image_number: int, category: int, box: Box, pic
 
 
 def categories(ids: dict[str, int]) -> list[dict]:
-    """Return the categories, sorted by id."""
+    """Return the categories of {name: id}, sorted by id."""
     rows = sorted((number, name) for name, number in ids.items())
     return [{"id": number, "name": name, "supercategory": "object"} for number, name in rows]
 

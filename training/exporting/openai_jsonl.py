@@ -9,7 +9,7 @@ import base64
 import json
 import re
 
-from training.exporting.records import Item, canonical
+from training.exporting.records import Box, Item, canonical, plain, quoted
 
 SYSTEM = (
     "You review pictures of fixed cameras. You answer with one JSON object that has the keys "
@@ -58,16 +58,32 @@ _BEFORE, _BETWEEN, _AFTER = _line_with("<", ">").replace('"<"', '">"').split('">
 
 def line(item: Item, url: str) -> str:
     """Return the line of one item, without its line break."""
-    return f"{_BEFORE}{canonical(url)}{_BETWEEN}{canonical(canonical(answer(item)))}{_AFTER}"
+    return f"{_BEFORE}{plain(url)}{_BETWEEN}{plain(answer(item))}{_AFTER}"
 
 
-def answer(item: Item) -> dict:
-    """Return the answer with the objects of the picture that the line shows, normalised boxes."""
-    objects = [
-        {"class_name": box.class_name, "box_xyxy": [round(side, 4) for side in box.box_xyxy]}
-        for box in item.main.boxes
-    ]
-    return {**item.answer, "category": item.category, "objects": objects}
+def answer(item: Item) -> str:
+    """Return the answer, with the objects of the picture that the line shows, in canonical JSON.
+
+    Boxes are normalised and rounded to four digits.
+    """
+    told = item.answer
+    objects = ",".join([_object(box) for box in item.main.boxes])
+    zones = ",".join([quoted(zone) for zone in told["zones"]])
+    rules = ",".join(
+        [f'{{"kind":{quoted(r["kind"])},"name":{quoted(r["name"])}}}' for r in told["rules"]]
+    )
+    return (
+        f'{{"category":{quoted(item.category)},"confidence":{plain(told["confidence"])},'
+        f'"description":{plain(told["description"])},'
+        f'"duration_seconds":{plain(told["duration_seconds"])},"objects":[{objects}],'
+        f'"rules":[{rules}],"zones":[{zones}]}}'
+    )
+
+
+def _object(box: Box) -> str:
+    x1, y1, x2, y2 = box.box_xyxy
+    sides = f"{round(x1, 4)!r},{round(y1, 4)!r},{round(x2, 4)!r},{round(y2, 4)!r}"
+    return f'{{"box_xyxy":[{sides}],"class_name":{quoted(box.class_name)}}}'
 
 
 class LineError(ValueError):

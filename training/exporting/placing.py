@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hitlsite.errors import DomainError
-from training.exporting.records import IMAGE_FOLDER
 
 DRAFT_PREFIX = ".draft-"
 
@@ -53,7 +52,7 @@ class GivenFolder:
         self.draft = beside / f"{DRAFT_PREFIX}{key}-{uuid.uuid4().hex[:8]}"
 
     def taken(self, name: str) -> bool:
-        return any(self._folder.glob(f"*_{name}.json*"))
+        return any(self._folder.glob(f"*_{name}.*"))
 
     def publish(self, name: str) -> Callable[[], None]:
         """Show the draft's files; return what takes them away again.
@@ -88,8 +87,8 @@ def _move_into(draft: Path, folder: Path):
             path.unlink(missing_ok=True)
 
     try:
-        (folder / IMAGE_FOLDER).mkdir(exist_ok=True)
         for name in sorted(_names(draft), key=_manifest_last):
+            (folder / name).parent.mkdir(exist_ok=True)
             if _place(draft / name, folder / name):
                 placed.append(folder / name)
     except BaseException:
@@ -104,7 +103,7 @@ def _names(draft):
 
 
 def _manifest_last(name):
-    return (name.name.startswith("manifest_"), name.parent.name != IMAGE_FOLDER, str(name))
+    return (name.name.startswith("manifest_"), str(name.parent) == ".", str(name))
 
 
 def _place(source: Path, target: Path) -> bool:

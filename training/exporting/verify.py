@@ -16,6 +16,8 @@ from hitlsite.errors import DomainError
 from review.privacy.faces import FaceScan
 from review.privacy.regions import Region
 from training.exporting import coco, hidden, manifest, openai_jsonl, pictures
+from training.exporting.hashed import sha256_of
+from training.exporting.verify_formats import Masks, check_tables, check_yolo, people_outside
 
 Scan = Callable[[Path, Sequence[Region]], FaceScan]
 
@@ -39,6 +41,7 @@ def verify(
     folder: Path,
     *,
     scan: Scan,
+    person_detector: Callable[[], object] = lambda: None,
     recorded_sha256: Callable[[str], str | None] = lambda name: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
@@ -46,6 +49,7 @@ def verify(
 
     Args:
         scan: looks for faces outside the given regions; its result must be "clear".
+        person_detector: returns what looks for people where they are said to be masked, or None.
         recorded_sha256: returns what a manifest's hash was when it was written, if that is known.
         progress: called with (pictures scanned, pictures in all).
 
@@ -63,7 +67,7 @@ def verify(
     accounted = set(names)
     for name in names:
         export = _Export(folder, name, present, report)
-        accounted |= export.check(scan, recorded_sha256, progress)
+        accounted |= export.check(scan, person_detector, recorded_sha256, progress)
     report.problems += [
         f"{name}: no manifest names this file." for name in sorted(present - accounted)
     ]
@@ -91,11 +95,12 @@ class _Export:
         self._folder, self._name, self._present = folder, name, present
         self._report = report
         self._sound: set[str] = set()
+        self._covered: dict[str, tuple[Region, ...]] = {}
 
     def _say(self, name, sentence):
         self._report.problems.append(f"{name}: {sentence}.")
 
-    def check(self, scan, recorded_sha256, progress) -> set[str]:
+    def check(self, scan, person_detector, recorded_sha256, progress) -> set[str]:
         """Check everything; return the names of the files that the manifest accounts for."""
         self._report.exports += 1
         path = self._folder / self._name
@@ -105,22 +110,60 @@ class _Export:
             self._say(self._name, str(error))
             return set()
         recorded = recorded_sha256(self._name)
-        if recorded and recorded != _sha256_of(path):
+        if recorded and recorded != sha256_of(path):
             self._say(self._name, "is not the manifest that was written at the time")
         self._images = {row["file_name"]: row for row in self._manifest["images"]}
         rows = [(row["name"], row) for row in self._manifest["files"]] + [*self._images.items()]
         for name, row in rows:
             self._check_file(name, row)
-        jsonl, annotations = sorted(
-            (name for name, _ in rows[:2]), key=lambda n: n.endswith(".json")
-        )
-        lines = self._check_lines(jsonl)
-        classes = self._check_coco(annotations)
-        self._check_counts(lines, classes)
-        self._check_pictures(scan, progress)
+        named = {manifest.kind_of(row["name"]): row["name"] for row in self._manifest["files"]}
+        lines = self._check_lines(named["jsonl"])
+        document = self._check_coco(named["coco"])
+        self._check_counts(lines, document)
+        labels = self._check_forms(named, document)
+        is_masked = self._manifest.get("variant") == manifest.MASKED
+        masks = Masks(self._folder, person_detector()) if is_masked else None
+        self._check_pictures(scan, masks, progress)
+        for name in people_outside(document, self._covered) if is_masked else ():
+            self._say(name, "has a person's box that is not masked")
         self._report.items += lines
         self._report.images += len(self._images)
-        return {name for name, _ in rows}
+        return {name for name, _ in rows} | labels
+
+    def _check_forms(self, named, document) -> set[str]:
+        """Check warnings, tables and YOLO; return the names of YOLO's labels."""
+        if "warnings" in named:
+            self._check_warnings(named["warnings"])
+        check_tables(self._folder, self._manifest, named, self._say_of)
+        if "yolo" not in named:
+            return set()
+        return check_yolo(self._folder, self._manifest, named, document, self._say_of)
+
+    def _say_of(self, name, sentence):
+        """Say it of a file that is there; one that is missing was said to be."""
+        if name in self._present:
+            self._say(name, sentence)
+
+    def _check_warnings(self, name):
+        """Compare the warnings beside the lines with those of the manifest."""
+        if name not in self._present:
+            return
+        given = [
+            {key: row.get(key) for key in ("item", "line", "people")}
+            for row in self._manifest["provider_warnings"]
+            if isinstance(row, dict)
+        ]
+        try:
+            text = (self._folder / name).read_text(encoding="utf-8")
+            rows = [json.loads(line) for line in text.splitlines()]
+            found = [{key: row[key] for key in ("item", "line", "people")} for row in rows]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            self._say(name, f"is not what an export warns with: {error}")
+            return
+        if found != given:
+            self._say(name, "warns of other lines than the manifest")
+        if self._manifest["counts"].get("provider_warnings") != len(given):
+            self._say(self._name, "counts its warnings wrongly")
 
     def _check_file(self, name, row):
         path = self._folder / name
@@ -128,7 +171,7 @@ class _Export:
             self._say(name, "is missing")
         elif path.stat().st_size != row.get("byte_count"):
             self._say(name, f"has {path.stat().st_size} bytes, not {row.get('byte_count')}")
-        elif _sha256_of(path) != row["sha256"]:
+        elif sha256_of(path) != row["sha256"]:
             self._say(name, "is not the file that was written: its sha256 differs")
         elif name in self._images and row["sha256"] not in name:
             self._say(name, "is not named after its content")
@@ -170,30 +213,38 @@ class _Export:
             if not openai_jsonl.is_object(seen):
                 raise openai_jsonl.LineError(f"has an object {number} without a box inside 0..1")
 
-    def _check_coco(self, name) -> Counter:
-        """Check the annotations against the pictures; return how many boxes of each class."""
+    def _check_coco(self, name) -> dict:
+        """Check the annotations against the pictures; return the document, {} if it is unsound."""
         if name not in self._present:
-            return Counter()
+            return {}
         try:
             document = json.loads((self._folder / name).read_bytes())
         except (ValueError, RecursionError) as error:
             self._say(name, f"is not JSON: {error}")
-            return Counter()
+            return {}
         found = coco.problems(document)
         for sentence in found:
             self._say(name, sentence)
         if found:
-            return Counter()
-        self._compare_images(name, document["images"])
-        classes = {row["id"]: row["name"] for row in document["categories"]}
-        return Counter(classes[row["category_id"]] for row in document["annotations"])
+            return {}
+        self._compare_images(name, document)
+        return document
 
-    def _compare_images(self, name, images):
-        described = {row["file_name"]: row for row in images}
-        for missing in sorted(set(self._images) - set(described)):
+    def _compare_images(self, name, document):
+        described = {row["file_name"]: row for row in document["images"]}
+        labelled = {
+            file_name
+            for file_name, row in self._images.items()
+            if row.get("labelled", "boxes") != "no"
+        }
+        for missing in sorted(labelled - set(described)):
             self._say(name, f"does not describe {missing}")
         for unknown in sorted(set(described) - set(self._images)):
             self._say(name, f"describes {unknown!r}, which the manifest does not name")
+        for extra in sorted(set(described) & set(self._images) - labelled):
+            self._say(name, f"describes {extra}, which nobody looked through")
+        if self._manifest["format_version"] > 1:
+            self._compare_empty(name, document)
         for file_name in sorted(set(described) & self._sound):
             given = (described[file_name]["width"], described[file_name]["height"])
             try:
@@ -204,8 +255,21 @@ class _Export:
             if given != real:
                 self._say(name, f"gives {file_name} as {given}, which really is {real}")
 
-    def _check_counts(self, lines, classes):
+    def _compare_empty(self, name, document):
+        """Find pictures without boxes that no person called empty, and the other way round."""
+        boxed = {row["image_id"] for row in document["annotations"]}
+        for row in document["images"]:
+            labelled = self._images.get(row["file_name"], {}).get("labelled")
+            is_negative = labelled == "negative" and row.get("is_negative") is True
+            if row["id"] not in boxed and not is_negative:
+                self._say(name, f"has {row['file_name']} without boxes, which nobody called empty")
+            elif row["id"] in boxed and labelled != "boxes":
+                self._say(name, f"has boxes on {row['file_name']}, which was called empty")
+
+    def _check_counts(self, lines, document):
         given = self._manifest["counts"]
+        names = {row["id"]: row["name"] for row in document.get("categories", ())}
+        classes = Counter(names[row["category_id"]] for row in document.get("annotations", ()))
         counted = {
             "items": lines,
             "images": len(self._images),
@@ -228,21 +292,25 @@ class _Export:
         rows = (row for row in self._manifest["lines"] if isinstance(row, dict))
         return dict(Counter(str(row.get(key)) for row in rows))
 
-    def _check_pictures(self, scan, progress):
+    def _check_pictures(self, scan, masks, progress):
         detectors = set(self._report.detectors)
         for done, (name, row) in enumerate(self._images.items(), start=1):
             if name in self._present:
                 try:
-                    detectors.update(self._check_picture(name, row, scan))
+                    detectors.update(self._check_picture(name, row, scan, masks))
                 except DomainError as error:
                     self._say(name, error.message.rstrip("."))
             progress(done, len(self._images))
         self._report.detectors = tuple(sorted(detectors))
 
-    def _check_picture(self, name, row, scan) -> tuple[str, ...]:
-        """Look for faces; return the detectors that looked."""
+    def _check_picture(self, name, row, scan, masks) -> tuple[str, ...]:
+        """Look for faces, and for people where they are masked; return what looked."""
         method, regions = _redaction(row, name)
-        found = scan(self._folder / name, regions)
+        covered = self._covered[name] = _covered(row, name)
+        if masks:
+            for sentence in masks.problems(name, covered):
+                self._say(name, sentence)
+        found = scan(self._folder / name, [*regions, *covered])
         if found.result == "faces":
             where = ", ".join(_place(region) for region in found.regions)
             self._say(name, f"shows an unredacted face: {where}")
@@ -274,6 +342,20 @@ def _redaction(row, name):
     return method, regions
 
 
+def _covered(row, name):
+    """Return the regions of a manifest's row in which people are masked."""
+    masked = row.get("people_masked")
+    if masked is None:
+        return ()
+    try:
+        regions = tuple(Region.from_dict(values) for values in masked["regions"])
+        if not all(_is_sound(region) for region in regions):
+            raise ValueError
+    except (KeyError, TypeError, ValueError) as error:
+        raise DomainError("manifest_invalid", f"{name} is masked in no known form.") from error
+    return regions
+
+
 def _is_sound(region) -> bool:
     sides = region.box_xyxy
     return len(sides) == 4 and 0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1
@@ -282,8 +364,3 @@ def _is_sound(region) -> bool:
 def _place(region) -> str:
     sides = ", ".join(f"{side:.3f}" for side in region.box_xyxy)
     return f"{region.source} {region.score:.2f} at ({sides})"
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -7,7 +7,11 @@ from hitlsite.models import Leased, Site, VisibleQuerySet
 
 
 class ExportRun(Leased):
-    """One snapshot written as JSONL, COCO and manifest; leased while a worker writes it."""
+    """One snapshot written as JSONL, COCO and manifest; leased while a worker writes it.
+
+    Rows of ``files`` may tell more: that of the JSONL which items its lines are of (``items``, see
+    exporting.item_ids), that of the warnings how many ``lines`` are warned of.
+    """
 
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="exports")
     created_by = models.ForeignKey(
@@ -44,3 +48,8 @@ class ExportRun(Leased):
 
     def __str__(self):
         return self.name or f"export {self.pk}"
+
+    @property
+    def warned_lines(self):
+        """How many lines show people, which a provider may drop them for."""
+        return next((row["lines"] for row in self.files if "lines" in row), 0)

@@ -36,6 +36,17 @@ def clean_filters(site, given):
     return cleaned
 
 
+def clean_formats(given, known):
+    """Return the formats as they are stored: sorted, each once.
+
+    Raises:
+        DomainError: invalid, where one is not among ``known`` or this is no list.
+    """
+    if not isinstance(given, list | tuple) or not all(one in known for one in given):
+        raise invalid("formats", f"This must be any of {', '.join(known)}.")
+    return sorted(set(given))
+
+
 def invalid(field, message):
     return DomainError("invalid", f"{field}: {message}", fields={field: message})
 

@@ -5,7 +5,6 @@ export, because then the review itself cannot be trusted.
 """
 
 import hashlib
-from contextlib import contextmanager
 from time import perf_counter
 
 from django.core.files.storage import default_storage
@@ -14,7 +13,9 @@ from detection.models import Evidence
 from hitlsite.errors import DomainError
 from review.models import TrainingItem
 from review.services import privacy
-from training.exporting.records import Item, Picture, boxes_of
+from training.exporting.records import Item, Picture
+from training.services import export_answers
+from training.services.export_boxes import BoxReader
 
 NOT_PRIVATE = "not_private"
 # Clips stay here: their bytes are compared with what was verified, but nobody is shown them.
@@ -30,57 +31,67 @@ class ItemReader:
 
     Args:
         writer: the SnapshotWriter that the pictures go to.
-        corrected: boxes by the sha256 of a still, see selectors.corrected_boxes.
+        classes: the SiteClasses that boxes are named by.
+        drawn: what people said about boxes, see selectors.drawn_boxes.
+        masker: hides people, see export_masking; None leaves pictures as they were reviewed.
     """
 
-    def __init__(self, writer, corrected):
-        self._writer, self._corrected = writer, corrected
+    def __init__(self, writer, classes, drawn, masker=None):
+        self._writer, self._masker = writer, masker
+        self._boxes = BoxReader(classes, drawn)
         self._scanner = None
-        self.seconds = {"files": 0.0, "privacy": 0.0}
+        self.seconds = {"files": 0.0, "privacy": 0.0, "masking": 0.0}
 
     def read(self, row):
         """Return the record of one row of selectors.item_rows, its pictures written.
 
         Raises:
-            LeftOut: a file is missing, altered or unreadable, or there is no still.
+            LeftOut: a file is missing, altered or unreadable, there is no still, or people in it
+                could not be hidden where they have to be.
             DomainError: not_private, naming item and file.
         """
-        with self._timed("files"):
-            stills = self._stills(row)
-        with self._timed("privacy"):
-            self._check(row["id"])
-        with self._timed("files"):
-            for evidence, content, _size in stills:
-                if not self._writer.has_image(evidence["sha256"]):
-                    self._writer.write_image(_file_name(evidence), content)
-        pictures = tuple([self._picture(row, *still) for still in stills])
-        decision, reviewer = row["decision"] or (None, "")
+        begun = perf_counter()
+        stills = self._stills(row)
+        begun = self._spent("files", begun)
+        self._check(row.id)
+        self._spent("privacy", begun)
+        pictures = [self._picture(row, *still) for still in stills]
+        begun = perf_counter()
+        if self._masker:
+            pictures = [self._masked(*pair) for pair in zip(pictures, stills, strict=True)]
+            self._spent("masking", begun)
+        else:
+            for picture, (_file, content, _size) in zip(pictures, stills, strict=True):
+                self._write(picture, content)
+            self._spent("files", begun)
+        decision, reviewer = row.decision or (None, "")
         return Item(
-            item_id=row["id"],
-            category=row["category"],
-            camera=row["camera"],
+            item_id=row.id,
+            category=row.category,
+            camera=row.camera,
             reviewer=reviewer,
-            privacy=row["privacy"],
-            pictures=pictures,
-            answer=_answer(row),
-            provenance=_provenance(row, decision),
+            privacy=row.privacy,
+            pictures=tuple(pictures),
+            happened_at=export_answers.happened_at(row),
+            answer=export_answers.answer(row, pictures),
+            provenance=export_answers.provenance(row, decision),
         )
 
     def _stills(self, row):
-        """Return (evidence, content, size) of every still, clips hashed as well."""
+        """Return (file, content, size) of every still, clips hashed as well."""
         from training.exporting.pictures import size_of
 
         stills = []
-        for evidence in row["evidence"]:
-            name = f"{evidence['kind']} of item {row['id']}"
-            if evidence["kind"] == Evidence.Kind.CLIP:
-                _hash_or_leave_out(evidence)
+        for file in row.evidence:
+            if file.kind == Evidence.Kind.CLIP:
+                _hash_or_leave_out(file)
                 continue
-            content = _content(evidence)
+            content = _content(file)
             try:
-                stills.append((evidence, content, size_of(content, name)))
+                size = size_of(content, f"{file.kind} of item {row.id}")
             except DomainError as error:
                 raise LeftOut(error.code) from error
+            stills.append((file, content, size))
         if not stills:
             raise LeftOut("no_picture")
         return stills
@@ -97,55 +108,70 @@ class ItemReader:
                 raise
             raise LeftOut(error.code) from error
 
-    def _picture(self, row, evidence, content, size):
-        sha256 = evidence["sha256"]
-        corrected = self._corrected.get(sha256)
-        applied_sha256, method, regions = row["redactions"].get(evidence["id"], ("", "", ""))
-        is_redacted = applied_sha256 == sha256
+    def _picture(self, row, file, content, size):
+        applied_sha256, method, regions = row.redactions.get(file.id, ("", "", ""))
+        is_redacted = applied_sha256 == file.sha256
+        told = self._boxes.read(file)
         return Picture(
-            file_name=_file_name(evidence),
-            sha256=sha256,
-            byte_count=len(content),
-            width=size[0],
-            height=size[1],
-            kind=evidence["kind"],
-            at_seconds=evidence["at_seconds"],
-            boxes=boxes_of(corrected or _seen_at(evidence)),
-            boxes_from="reviewer" if corrected else "detector",
-            method=method if is_redacted else "",
-            regions=regions if is_redacted else "[]",
+            f"images/{file.sha256}.{file.path.rpartition('.')[2].lower()}",
+            file.sha256,
+            len(content),
+            size[0],
+            size[1],
+            file.kind,
+            file.at_seconds,
+            told.boxes,
+            told.boxes_from,
+            method if is_redacted else "",
+            regions if is_redacted else "[]",
+            told.exhaustive,
+            told.is_negative,
+            told.people or int(is_redacted and _shows_heads(regions)),
         )
 
-    @contextmanager
-    def _timed(self, what):
-        begun = perf_counter()
+    def _write(self, picture, content):
+        if not self._writer.has_image(picture.sha256):
+            self._writer.write_image(picture.file_name, content)
+
+    def _masked(self, picture, still):
+        """Return the picture with its people hidden, and write that one."""
+        file, content, _size = still
+        where = self._boxes.people_in(file)
         try:
-            yield
-        finally:
-            self.seconds[what] += perf_counter() - begun
+            picture, content = self._masker.mask(picture, content, where, self._scanner)
+        except DomainError as error:
+            raise LeftOut(error.code) from error
+        self._write(picture, content)
+        return picture
+
+    def _spent(self, what, begun):
+        """Put the time since ``begun`` down to something; return the time now."""
+        now = perf_counter()
+        self.seconds[what] += now - begun
+        return now
 
 
-def _file_name(evidence):
-    suffix = evidence["path"].rpartition(".")[2].lower()
-    return f"images/{evidence['sha256']}.{suffix}"
+def _shows_heads(regions):
+    """Say whether a redaction hid a head: then somebody is in the picture, box or none."""
+    return '"head"' in regions or '"yunet"' in regions
 
 
-def _content(evidence):
+def _content(file):
     try:
-        with default_storage.open(evidence["path"], "rb") as stream:
+        with default_storage.open(file.path, "rb") as stream:
             content = stream.read()
     except FileNotFoundError as error:
         raise LeftOut("missing_file") from error
     except OSError as error:
         raise LeftOut("unreadable_file") from error
-    if hashlib.sha256(content).hexdigest() != evidence["sha256"]:
+    if hashlib.sha256(content).hexdigest() != file.sha256:
         raise LeftOut("altered_file")
     return content
 
 
-def _hash_or_leave_out(evidence):
+def _hash_or_leave_out(file):
     try:
-        with default_storage.open(evidence["path"], "rb") as stream:
+        with default_storage.open(file.path, "rb") as stream:
             digest = hashlib.sha256()
             while part := stream.read(1 << 20):
                 digest.update(part)
@@ -153,47 +179,5 @@ def _hash_or_leave_out(evidence):
         raise LeftOut("missing_file") from error
     except OSError as error:
         raise LeftOut("unreadable_file") from error
-    if digest.hexdigest() != evidence["sha256"]:
+    if digest.hexdigest() != file.sha256:
         raise LeftOut("altered_file")
-
-
-def _seen_at(evidence):
-    """Return the observations of a still's own moment."""
-    seen, at_seconds = evidence["observations"], evidence["at_seconds"]
-    times = {one.get("at_seconds", at_seconds) for one in seen}
-    if len(times) < 2:
-        return seen
-    nearest = min(times, key=lambda time: (abs(time - at_seconds), time))
-    return [one for one in seen if one.get("at_seconds", at_seconds) == nearest]
-
-
-def _answer(row):
-    zones = list(dict.fromkeys(zone for _, _, zone in row["hits"] if zone))
-    lasted = (row["closed"] or 0.0) - (row["opened"] or 0.0)
-    return {
-        "confidence": round(row["peak_score"] or 0.0, 4),
-        "description": _description(row, zones, lasted),
-        "zones": zones,
-        "duration_seconds": round(max(lasted, 0.0), 3),
-        "rules": [{"name": name, "kind": kind} for name, kind, _ in row["hits"]],
-    }
-
-
-def _description(row, zones, lasted):
-    """Return the rule's own sentence, or another one where a person chose another category."""
-    if row["category"] == row["proposed_category"] and row["why"]:
-        return row["why"]
-    what = f"{row['class_name'] or 'object'}: {row['category'].replace('_', ' ')}"
-    where = f" in {', '.join(zones)}" if zones else ""
-    return f"{what}{where} for {round(max(lasted, 0.0))} s"
-
-
-def _provenance(row, decision):
-    return {
-        "incident": row["key"],
-        "collection_method": row["collection_method"],
-        "code_version": row["code_version"],
-        "footage": {"id": row["footage"], "sha256": row["footage_sha256"]},
-        "deployment": row["deployment"],
-        "decision": decision,
-    }

@@ -14,7 +14,10 @@ from hitlsite.errors import Conflict, DomainError
 from hitlsite.storage import disk_full
 from review.models import TrainingItem
 from training import selectors
+from training.exporting.item_ids import encoded
+from training.services.export_classes import SiteClasses
 from training.services.export_items import ItemReader, LeftOut
+from training.services.export_masking import PeopleMasker
 
 logger = logging.getLogger(__name__)
 
@@ -49,10 +52,17 @@ def write(export, place, progress):
     """
     from training.exporting.snapshot import SnapshotWriter
 
+    classes = SiteClasses(export.site)
     try:
-        writer = SnapshotWriter(place.draft, image_form=export.image_form)
+        writer = SnapshotWriter(
+            place.draft,
+            class_index=classes.index_of,
+            image_form=export.image_form,
+            formats=tuple(export.formats),
+            variant=export.variant,
+        )
         try:
-            _write_and_publish(export, place, writer, progress)
+            _write_and_publish(export, place, writer, classes, progress)
         finally:
             with suppress(OSError):
                 writer.close()
@@ -66,10 +76,12 @@ def write(export, place, progress):
         ) from error
 
 
-def _write_and_publish(export, place, writer, progress):
+def _write_and_publish(export, place, writer, classes, progress):
     items = dict(selectors.exportable(export.site, export.filters).values_list("pk", "version"))
     rejections = selectors.left_out_by_status(export.site, export.filters)
-    exported, served = _write_items(export, writer, list(items), rejections, progress)
+    masker = PeopleMasker() if export.variant == "masked" else None
+    reader = ItemReader(writer, classes, selectors.drawn_boxes(list(items)), masker)
+    exported, served = _write_items(export, writer, reader, list(items), rejections, progress)
     require_enough(len(exported), rejections=rejections)
     now = timezone.now()
     head = selectors.audit_head()
@@ -82,9 +94,20 @@ def _write_and_publish(export, place, writer, progress):
             "deployments": selectors.deployments(served),
         },
         taken=place.taken,
+        class_names=classes.names(),
     )
+    _describe_files(snapshot, exported)
     versions = {pk: items[pk] for pk in exported}
     _publish(export, place, snapshot, versions, rejections=rejections, head=head, at=now)
+
+
+def _describe_files(snapshot, exported):
+    """Note on the rows of files which items the lines are of, and how many lines are warned of."""
+    for row in snapshot.files:
+        if row["name"].startswith("training_dataset_"):
+            row["items"] = encoded(exported)
+        elif row["name"].startswith("provider_warnings_"):
+            row["lines"] = snapshot.counts["provider_warnings"]
 
 
 def _query(export):
@@ -96,19 +119,18 @@ def _query(export):
     }
 
 
-def _write_items(export, writer, pks, rejections, progress):
+def _write_items(export, writer, reader, pks, rejections, progress):
     """Write every item that passes; return their ids and those of the deployments behind them.
 
     The others are counted in ``rejections``.
     """
-    reader = ItemReader(writer, selectors.corrected_boxes(pks))
     exported, served, beaten_at = [], set(), monotonic()
     jobs.heartbeat(export, progress_done=0, progress_total=len(pks))
     for done, row in enumerate(selectors.item_rows(pks), start=1):
         try:
             writer.add(reader.read(row))
-            exported.append(row["id"])
-            served.add(row["deployment"])
+            exported.append(row.id)
+            served.add(row.deployment)
         except LeftOut as left_out:
             reason = str(left_out)
             rejections[reason] = rejections.get(reason, 0) + 1
@@ -159,6 +181,5 @@ def _mark_used(versions, at):
         )
     pks = list(versions)
     for start in range(0, len(pks), selectors.CHUNK):
-        TrainingItem.objects.filter(
-            pk__in=pks[start : start + selectors.CHUNK], used_at__isnull=True
-        ).update(used_at=at)
+        chosen = selectors.exactly("pk", pks[start : start + selectors.CHUNK])
+        TrainingItem.objects.filter(**chosen, used_at__isnull=True).update(used_at=at)

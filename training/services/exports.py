@@ -19,21 +19,25 @@ from hitlsite.errors import DomainError, Forbidden, NotFound
 from hitlsite.models import Site
 from training import selectors
 from training.models import ExportRun
-from training.services.export_filters import clean_filters, invalid
+from training.services.export_filters import clean_filters, clean_formats, invalid
 from training.services.export_writing import require_enough, write
 
 logger = logging.getLogger(__name__)
 
 IMAGE_FORMS = ("file", "data_url")
+VARIANTS = ("reviewed", "masked")
+FORMATS = ("yolo", "csv", "parquet")
 _TRIED_AGAIN = {"items_moved", "name_taken"}
 
 
-def start(*, by, site, filters=None, image_form="file"):
+def start(*, by, site, filters=None, image_form="file", variant="reviewed", formats=()):
     """Queue an export and return its row; an equal one that is waiting already is returned.
 
     Args:
         filters: any of camera (id), category, since and until (days at the site, both included),
             items (ids).
+        variant: "masked" fills every person with black.
+        formats: besides JSONL, COCO and manifest: any of FORMATS.
 
     Raises:
         NotFound: ``by`` does not belong to the site.
@@ -44,26 +48,54 @@ def start(*, by, site, filters=None, image_form="file"):
         raise NotFound(f"There is no site {site.pk}.")
     if not by.has_perm(selectors.MAKE):
         raise Forbidden("Only admins export.")
-    columns = _checked(site, filters, image_form)
+    columns = _checked(site, filters, image_form, variant, formats)
     queued = ExportRun.objects.filter(
         created_by=by, state=ExportRun.State.QUEUED, **columns
     ).first()
     return queued or _begun(created_by=by, **columns)
 
 
-def _checked(site, filters, image_form):
+def foretell(site, filters):
+    """Return how many items an export would hold now, and how many it would leave out and why.
+
+    What only a file can tell, one that is missing or shows a face, comes on top.
+
+    Raises:
+        DomainError: invalid.
+    """
+    filters = clean_filters(site, filters)
+    return {
+        "ready": selectors.exportable(site, filters).count(),
+        "least": settings.MIN_CONFIRMED,
+        "left_out": selectors.left_out_by_status(site, filters),
+    }
+
+
+def _checked(site, filters, image_form, variant, formats):
     """Return the columns that say what is asked for."""
-    if image_form not in IMAGE_FORMS:
-        raise invalid("image_form", f"This must be one of {', '.join(IMAGE_FORMS)}.")
+    for field, given, known in (
+        ("image_form", image_form, IMAGE_FORMS),
+        ("variant", variant, VARIANTS),
+    ):
+        if given not in known:
+            raise invalid(field, f"This must be one of {', '.join(known)}.")
+    formats = clean_formats(formats, FORMATS)
     filters = clean_filters(site, filters or {})
     require_enough(selectors.exportable(site, filters).count())
-    return {"site": site, "filters": filters, "image_form": image_form}
+    return {
+        "site": site,
+        "filters": filters,
+        "image_form": image_form,
+        "variant": variant,
+        "formats": formats,
+    }
 
 
 @transaction.atomic
 def _begun(**columns):
     export = ExportRun.objects.create(**columns)
-    detail = {"filters": export.filters, "image_form": export.image_form}
+    asked = ("filters", "image_form", "variant", "formats")
+    detail = {name: getattr(export, name) for name in asked}
     audit.record("export.started", export, actor=export.created_by, site=export.site, detail=detail)
     return export
 
@@ -125,7 +157,16 @@ def _discard_unfinished(export):
     export.name = export.directory = ""
 
 
-def export_to(directory, *, site, filters=None, image_form="file", progress=None):
+def export_to(
+    directory,
+    *,
+    site,
+    filters=None,
+    image_form="file",
+    variant="reviewed",
+    formats=(),
+    progress=None,
+):
     """Write an export into a folder of the operator's choice and return its row.
 
     The folder is made if it is not there; in one that is, nothing is overwritten.
@@ -136,7 +177,7 @@ def export_to(directory, *, site, filters=None, image_form="file", progress=None
     from training.exporting.placing import GivenFolder
 
     folder = Path(directory).expanduser().absolute()
-    columns = _checked(site, filters, image_form)
+    columns = _checked(site, filters, image_form, variant, formats)
     place = GivenFolder(folder, "command")
     now = timezone.now()
     export = _begun(
@@ -194,6 +235,7 @@ def verify(directory, *, progress=None):
     Raises:
         DomainError: not_a_folder.
     """
+    from detection.services.inference import person_detector
     from review.privacy.verify import check_image
     from review.services.privacy import face_scanner
     from training.exporting import verify as proof
@@ -202,6 +244,7 @@ def verify(directory, *, progress=None):
     return proof.verify(
         Path(directory),
         scan=lambda path, regions: check_image(path, regions, scanner),
+        person_detector=person_detector,
         recorded_sha256=_recorded_sha256,
         progress=progress or (lambda done, total: None),
     )

@@ -100,7 +100,9 @@ def commands(host, port, *, with_worker=True):
     """Return the command line of each process by its name."""
     celery = [sys.executable, "-m", "celery", "-A", "hitlsite", "--quiet"]
     web = [sys.executable, "-m", "uvicorn", "hitlsite.asgi:application", "--no-access-log"]
-    found = {"web": [*web, "--host", host, "--port", str(port), "--lifespan", "off"]}
+    # Open pages listen for news for as long as they are open: they must not hold up the end.
+    web += ["--lifespan", "off", "--timeout-graceful-shutdown", "3"]
+    found = {"web": [*web, "--host", host, "--port", str(port)]}
     if with_worker:
         worker = [*celery, "worker", "--concurrency", "1", "-l", "WARNING"]
         for name, queues in QUEUES.items():

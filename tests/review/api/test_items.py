@@ -220,6 +220,7 @@ def test_stats_count_by_status(get, camera, item, reviewer):
         "needs_review": 1,
         "fine_tune_ready": 2,
         "min_confirmed": 100,
+        "is_capped": False,
     }
 
 

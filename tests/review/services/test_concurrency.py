@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from hitlsite import audit
 from hitlsite.errors import Conflict
+from review import selectors
 from review.models import Decision, TrainingItem
-from review.services import conversion, decisions, privacy, proposing, queue
+from review.services import bulk, conversion, decisions, privacy, proposing, queue
 from tests import factories
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sql]
@@ -105,6 +106,61 @@ def test_nobody_claims_what_another_claims(camera, reviewer, second_reviewer):
     held = [{item.pk for item in claimed} for claimed in outcomes]
     assert (held[0] | held[2]) & (held[1] | held[3]) == set()
     assert TrainingItem.objects.filter(claimed_by=reviewer).count() >= 5
+
+
+def test_nobody_is_sent_ahead_to_what_another_is_sent_to(camera, reviewer, second_reviewer):
+    items = [factories.item(factories.incident(camera, with_files=False)) for _ in range(24)]
+    users = people(reviewer, second_reviewer)
+
+    for _ in range(4):
+        outcomes = at_once(
+            *[
+                lambda by=by, at=at: queue.upcoming(by, items[at], count=3)
+                for by in users
+                for at in (0, 12)
+            ]
+        )
+        for ahead in outcomes:
+            assert not isinstance(ahead, Exception), ahead
+        seen = [{item.pk for item in ahead} for ahead in outcomes]
+        assert (seen[0] | seen[1]) & (seen[2] | seen[3]) == set()
+        for by in users:
+            queue.release(by)
+
+
+def test_two_who_walk_the_queue_at_once_never_meet(camera, reviewer, second_reviewer):
+    for _ in range(30):
+        factories.item(factories.incident(camera, with_files=False))
+
+    def walk(by):
+        mine = []
+        while claimed := queue.claim(by, count=3):
+            for item in claimed:
+                decisions.decide(item.pk, by=by, verdict="rejected", reason="duplicate")
+                mine.append(item.pk)
+        return mine
+
+    one, other = at_once(*[lambda by=by: walk(by) for by in people(reviewer, second_reviewer)])
+
+    assert len(one) + len(other) == 30, (one, other)
+    assert set(one) & set(other) == set()
+
+
+def test_two_batches_over_the_same_items_at_once(camera, reviewer, second_reviewer):
+    pks = [factories.item(factories.incident(camera, with_files=False)).pk for _ in range(12)]
+
+    outcomes = at_once(
+        *[
+            lambda by=by, order=order: bulk.decide_many(order, by=by, verdict="confirmed")
+            for by, order in zip(people(reviewer, second_reviewer), (pks, pks[::-1]), strict=True)
+        ]
+    )
+
+    assert sum(len(one.done) for one in outcomes) == 12, outcomes
+    assert sum(len(one.refused) for one in outcomes) == 12
+    assert Decision.objects.count() == 12
+    assert selectors.counts(reviewer)["confirmed"] == 12
+    assert audit.verify().is_whole
 
 
 def test_an_incident_converted_twice_at_once_is_one_item(camera, settings, tmp_path):

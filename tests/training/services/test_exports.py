@@ -8,7 +8,7 @@ import pytest
 
 from hitlsite.errors import DomainError
 from hitlsite.models import AuditEntry
-from review.models import TrainingItem
+from review.models import LabelClass, TrainingItem
 from tests import factories
 from tests.training.conftest import black, confirmed_item, finished, observation, read_export
 from training.services import exports
@@ -16,7 +16,7 @@ from training.services import exports
 pytestmark = pytest.mark.django_db
 
 
-def test_an_export_holds_three_files_of_one_snapshot(items, site, admin_user, exports_here):
+def test_an_export_holds_the_files_of_one_snapshot(items, site, admin_user, exports_here):
     run = finished(admin_user, site)
 
     folder = exports_here / run.directory
@@ -24,6 +24,7 @@ def test_an_export_holds_three_files_of_one_snapshot(items, site, admin_user, ex
     assert {path.name for path in folder.iterdir()} == {
         f"training_dataset_{run.name}.jsonl",
         f"coco_annotations_{run.name}.json",
+        f"provider_warnings_{run.name}.jsonl",
         f"manifest_{run.name}.json",
         "images",
     }
@@ -135,10 +136,13 @@ def test_boxes_that_a_reviewer_drew_replace_the_detectors(
 
     assert manifest["images"][-1]["boxes_from"] == "reviewer"
     last = [row for row in coco["annotations"] if row["image_id"] == len(coco["images"])]
-    assert [(row["category_id"], row["bbox"]) for row in last] == [(33, [0.0, 0.0, 52.0, 24.0])]
+    assert [(row["category_id"], row["bbox"]) for row in last] == [
+        (LabelClass.objects.get(name="suitcase").index + 1, [0.0, 0.0, 52.0, 24.0])
+    ]
     answer = json.loads(lines[-1]["messages"][2]["content"])
     assert [seen["class_name"] for seen in answer["objects"]] == ["suitcase"]
-    assert 5 not in [row["line"] for row in manifest["provider_warnings"]]
+    # Somebody who boxes only the suitcase has not taken the person out of the picture.
+    assert 5 in [row["line"] for row in manifest["provider_warnings"]]
 
 
 def test_a_corrected_category_gets_a_description_of_its_own(items, site, admin_user, exports_here):
@@ -168,7 +172,7 @@ def item_of_three_stills(items):
             at_seconds=at_seconds,
             observations=[observation(at_seconds), observation(99.0, class_name="dog")],
         )
-        factories.privacy_scan(items[0], still)
+        factories.privacy_scan(items[0], still, detectors=["yunet"])
     return items[0]
 
 

@@ -6,6 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from hitlsite.errors import DomainError
 from hitlsite.pages import page, see_other
 from hitlsite.streaming import streamed
 from training import selectors, tasks
@@ -30,16 +31,39 @@ def exports(request):
                 by=request.user,
                 site=site,
                 filters=form.filters(),
-                image_form=form.cleaned_data["image_form"],
+                **form.wanted(),
             )
             tasks.run_soon(run)
         return see_other("training:export", run.pk)
     context = {
         "form": form,
-        "runs": runs[:RUNS_SHOWN],
+        **_foretold_of(form, request.user),
+        "runs": runs.defer("files")[:RUNS_SHOWN],
         "readiness": selectors.readiness(request.user),
     }
     return page(request, "training/exports.html", context, status=422 if form.errors else 200)
+
+
+@never_cache
+@login_required
+@require_safe
+def foretold(request):
+    """Answer htmx with what an export of this form would hold and leave out, and why."""
+    selectors.export_runs(request.user)
+    form = ExportForm(request.GET, user=request.user)
+    return render(request, "training/_foretold.html", _foretold_of(form, request.user))
+
+
+def _foretold_of(form, user):
+    """Return what an export of a form would hold; nothing where the form cannot be read."""
+    site = selectors.sites(user).first()
+    if site is None or form.errors:
+        return {}
+    chosen = form.cleaned_data.get("site") if form.is_bound else None
+    try:
+        return export_service.foretell(chosen or site, form.filters() if form.is_bound else {})
+    except DomainError:
+        return {}
 
 
 def _first_site(user):
@@ -87,5 +111,13 @@ def download(request, user, pk, name):
 
 
 def _content_type(name):
-    types = {"jsonl": "application/jsonl", "json": "application/json", "zip": "application/zip"}
+    types = {
+        "jsonl": "application/jsonl",
+        "json": "application/json",
+        "zip": "application/zip",
+        "yaml": "application/yaml",
+        "txt": "text/plain; charset=utf-8",
+        "csv": "text/csv; charset=utf-8",
+        "parquet": "application/vnd.apache.parquet",
+    }
     return types[name.rpartition(".")[2]]
