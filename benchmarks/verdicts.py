@@ -224,7 +224,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--items", type=int, default=600, help="verdicts to give (600)")
     parser.add_argument("--quick", action="store_true", help="60 verdicts")
-    parser.add_argument("--look", type=float, default=0.4, help="seconds between verdicts (0.4)")
+    parser.add_argument("--look", type=float, default=0.6, help="seconds between verdicts (0.6)")
     options = parser.parse_args()
     count = 60 if options.quick else options.items
     folder = prepare()

@@ -234,3 +234,24 @@ def is_dead(holder):
     except PermissionError:
         return False
     return False
+
+
+@contextmanager
+def alone(kind, key, *, site=None):
+    """Give the job of this kind and key to one worker; None to those who come while it runs.
+
+    Every turn is a row of its own, so the rows of old turns go with the next.
+    """
+    job, _ = enqueue(kind, key, site=site)
+    held = claim(Job.objects.filter(kind=kind), job.pk)
+    if held is None:
+        yield None
+        return
+    try:
+        with kept_alive(held):
+            yield held
+    except Exception as error:
+        release(held, error=error, retry=False)
+        raise
+    finish(held)
+    forget_finished(kind)

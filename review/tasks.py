@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import transaction
 
 from detection.services import evidence
+from hitlsite import jobs
 from review.services import (
     conversion,
     marks,
@@ -26,7 +27,7 @@ PROPOSAL_EXPIRES_SECONDS = 600
 @shared_task
 def convert_closed_incidents():
     """Make items of closed incidents, then ask for the redaction proposals that are missing."""
-    with proposing.alone(proposing.CONVERSION, "all") as job:
+    with jobs.alone(proposing.CONVERSION, "all") as job:
         if job is not None:
             report = conversion.convert_ready()
             for incident_id, error in report.failed:

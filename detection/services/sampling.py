@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import logging
 import random
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -25,7 +24,6 @@ from detection.models import Camera, SampleDraw
 from detection.services import excerpts, near_misses, recorded_days, samples
 from hitlsite import audit, jobs
 from hitlsite.errors import DomainError
-from hitlsite.models import Job
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +92,7 @@ def draw_due(*, camera=None, day=None, at=None, progress=None):
         progress: called with (done, in all, the SampleDraw or None) after each.
     """
     report = Report()
-    with _alone() as job:
+    with jobs.alone(KIND, "all") as job:
         if job is None:
             return report
         todo = due(camera=camera, day=day, at=at)
@@ -110,24 +108,6 @@ def draw_due(*, camera=None, day=None, at=None, progress=None):
             if progress:
                 progress(number, len(todo), made)
     return report
-
-
-@contextmanager
-def _alone():
-    """Give the job to one worker at a time, None to those who come while it works."""
-    job, _ = jobs.enqueue(KIND, "all")
-    held = jobs.claim(Job.objects.filter(kind=KIND), job.pk)
-    if held is None:
-        yield None
-        return
-    try:
-        with jobs.kept_alive(held):
-            yield held
-    except Exception as error:
-        jobs.release(held, error=error, retry=False)
-        raise
-    jobs.finish(held)
-    jobs.forget_finished(KIND)
 
 
 def draw(camera, day, kind, *, at=None):

@@ -7,12 +7,12 @@ their own reason, or adds a note, takes the mark back and sets another; another'
 from django.db import transaction
 from django.utils import timezone
 
-from hitlsite import audit
+from hitlsite import audit, jobs
 from hitlsite.bounds import as_id
 from hitlsite.errors import Conflict, Forbidden, NotFound
 from review.models import Mark, TrainingItem
 from review.selectors.photos import visible_photos
-from review.services import photo_items, privacy, proposing
+from review.services import photo_items, privacy
 from review.services.regions import clean_text, invalid
 
 MOST_NOTE_CHARACTERS = 500
@@ -88,7 +88,7 @@ def scan_marked(item_id, *, scanner=None):
     item = waiting.first()
     if item is None:
         return None
-    with proposing.alone(SCAN, str(item_id), site=item.site) as job:
+    with jobs.alone(SCAN, str(item_id), site=item.site) as job:
         if job is not None and waiting.exists():
             privacy.scan_item(item, scanner=scanner)
     return item

@@ -1,35 +1,11 @@
 """Compute waiting redaction proposals one worker at a time, however often one is asked for."""
 
-from contextlib import contextmanager
-
 from hitlsite import jobs
-from hitlsite.models import Job
 from review.models import TrainingItem
 from review.services import filmstrips, privacy
 
 KIND = "propose_redaction"
 CONVERSION = "convert_incidents"
-
-
-@contextmanager
-def alone(kind, key, *, site=None):
-    """Give the job of this kind and key to one worker; None to those who come while it runs.
-
-    Every turn is a row of its own, so the rows of old turns go with the next.
-    """
-    job, _ = jobs.enqueue(kind, key, site=site)
-    held = jobs.claim(Job.objects.filter(kind=kind), job.pk)
-    if held is None:
-        yield None
-        return
-    try:
-        with jobs.kept_alive(held):
-            yield held
-    except Exception as error:
-        jobs.release(held, error=error, retry=False)
-        raise
-    jobs.finish(held)
-    jobs.forget_finished(kind)
 
 
 def waiting_items():
@@ -47,7 +23,7 @@ def propose_waiting(item_id, *, scanner=None):
     item = _waiting(item_id)
     if item is None:
         return None
-    with alone(KIND, str(item_id), site=item.site) as job:
+    with jobs.alone(KIND, str(item_id), site=item.site) as job:
         if job is not None:
             _propose(item, scanner)
     return item

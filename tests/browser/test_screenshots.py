@@ -20,6 +20,7 @@ from review.models import TrainingItem
 from review.services import decisions, marks, tallies
 from tests import factories, photos
 from tests.detection import films
+from tests.review.test_recall_page import draw, sample
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -180,10 +181,24 @@ def second_look(busy_site, reviewer, second_reviewer, site):
     return head
 
 
+@pytest.fixture
+def random_minutes(camera, reviewer):
+    """Ten days of random minutes, judged; in one of them the rules missed something."""
+    today = timezone.localdate()
+    for ago in range(1, 11):
+        drawn = draw(camera, day=today - timedelta(days=ago))
+        for number in range(3):
+            is_miss = (ago, number) == (4, 1)
+            status, reason = ("confirmed", "") if is_miss else ("rejected", "baseline_noise")
+            category = "loitering" if is_miss else "unknown"
+            sample(drawn, status=status, reason=reason, category=category, by=reviewer)
+
+
 @pytest.mark.slow
 def test_pages_are_pictured(
     busy_site,
     second_look,
+    random_minutes,
     photo_library,
     sign_in,
     page,

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from hitlsite import audit
+from hitlsite import audit, jobs
 from hitlsite.models import Job
 from review import tasks
 from review.models import TrainingItem
@@ -133,7 +133,7 @@ def test_the_task_converts_and_asks_for_proposals(
 
 def test_work_that_another_worker_does_is_left_alone(camera):
     item = factories.item(factories.incident(camera), privacy="faces", proposal="waiting")
-    with proposing.alone(proposing.KIND, str(item.pk)) as job:
+    with jobs.alone(proposing.KIND, str(item.pk)) as job:
         assert job is not None
         proposing.propose_waiting(item.pk)
         item.refresh_from_db()
@@ -145,11 +145,11 @@ def test_work_that_another_worker_does_is_left_alone(camera):
 
 def test_old_turns_leave_no_rows_behind(db):
     for _ in range(3):
-        with proposing.alone(proposing.CONVERSION, "all"):
+        with jobs.alone(proposing.CONVERSION, "all"):
             pass
     assert Job.objects.count() == 3
     Job.objects.update(finished_at=timezone.now() - timedelta(hours=25))
-    with proposing.alone(proposing.CONVERSION, "all"):
+    with jobs.alone(proposing.CONVERSION, "all"):
         pass
     assert Job.objects.count() == 1
 
