@@ -16,7 +16,7 @@ from training.models import ExportRun
 
 _PRIVATE = (TrainingItem.Privacy.CLEAR, TrainingItem.Privacy.REDACTED)
 SEE, MAKE = "training.view_exportrun", "training.add_exportrun"
-CHUNK = 2000
+CHUNK = 1000
 
 
 def export_runs(user):
