@@ -4,7 +4,7 @@ Own work is everything that the product adds: reading rows, building records, en
 and manifest, hashing what is written, and the transaction that ends the run. On lines of their own
 stand what the size of the pictures decides (reading, hashing, copying and measuring unchanged
 files) and the privacy check, which looks at every picture once more. Every picture here is covered
-whole, so that the check needs no network.
+whole, so that the check needs no network. Loading libraries is left out.
 
 Items are made in one process and exported in another, whose memory is told.
 
@@ -241,6 +241,7 @@ def export(folder, formats):
         make(self, *args, **options)
 
     export_items.ItemReader.__init__ = noted
+    _load(formats)
     before = _peak_megabytes()
     begun = time.perf_counter()
     run = exports.export_to(Path(folder) / "out", site=Site.objects.get(), formats=formats)
@@ -256,6 +257,16 @@ def export(folder, formats):
         "megabytes": _peak_megabytes(),
         "megabytes_before": before,
     }
+
+
+def _load(formats):
+    """Import what the first export of a process imports."""
+    from review.services import privacy
+    from training.exporting import placing, snapshot, tables  # noqa: F401
+
+    privacy.face_scanner()
+    if formats:
+        tables.schema()
 
 
 def _peak_megabytes():

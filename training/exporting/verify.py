@@ -8,7 +8,7 @@ they look like names that an export writes.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def verify(
     *,
     scan: Scan,
     person_detector: Callable[[], object] = lambda: None,
-    recorded_sha256: Callable[[str], str | None] = lambda name: None,
+    recorded_sha256: Callable[[str], Collection[str]] = lambda name: (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Check every export in a folder.
@@ -50,7 +50,8 @@ def verify(
     Args:
         scan: looks for faces outside the given regions; its result must be "clear".
         person_detector: returns what looks for people where they are said to be masked, or None.
-        recorded_sha256: returns what a manifest's hash was when it was written, if that is known.
+        recorded_sha256: returns what the hashes of manifests of a name were when they were
+            written, none where that is not known; two folders may each hold one.
         progress: called with (pictures scanned, pictures in all).
 
     Raises:
@@ -110,7 +111,7 @@ class _Export:
             self._say(self._name, str(error))
             return set()
         recorded = recorded_sha256(self._name)
-        if recorded and recorded != sha256_of(path):
+        if recorded and sha256_of(path) not in recorded:
             self._say(self._name, "is not the manifest that was written at the time")
         self._images = {row["file_name"]: row for row in self._manifest["images"]}
         rows = [(row["name"], row) for row in self._manifest["files"]] + [*self._images.items()]

@@ -251,10 +251,11 @@ def verify(directory, *, progress=None):
 
 
 def _recorded_sha256(manifest_name):
-    """Return the hash of a manifest that this installation wrote, or None."""
+    """Return the hashes of the manifests of this name that this installation wrote."""
     name = manifest_name.removeprefix("manifest_").removesuffix(".json")
-    for export in ExportRun.objects.filter(name=name, state=ExportRun.State.DONE):
-        for row in export.files:
-            if row["name"] == manifest_name:
-                return row["sha256"]
-    return None
+    return {
+        row["sha256"]
+        for export in ExportRun.objects.filter(name=name, state=ExportRun.State.DONE)
+        for row in export.files
+        if row["name"] == manifest_name
+    }
