@@ -255,3 +255,38 @@ def test_without_the_next_at_hand_a_verdict_goes_on_all_the_same(
     expect(page).to_have_url(address(row_of_items[3]))
     stored(page)
     assert Decision.objects.count() == 3
+
+
+def test_e_g_and_p_open_what_belongs_to_the_item(at_first, row_of_items, complaints):
+    first = row_of_items[0].pk
+    at_first.keyboard.press("g")
+    expect(at_first.locator("#guideline-dialog")).to_be_visible()
+    expect(at_first.locator("#guideline-body")).to_contain_text("Right")
+    at_first.keyboard.press("c")
+    at_first.keyboard.press("Escape")
+    expect(at_first.locator("#guideline-dialog")).to_be_hidden()
+    expect(at_first).to_have_url(address(row_of_items[0]))
+
+    at_first.keyboard.press("e")
+    expect(at_first).to_have_url(re.compile(reverse("review:boxes", args=[first])))
+    at_first.go_back()
+    at_first.keyboard.press("p")
+    expect(at_first).to_have_url(re.compile(reverse("training:item_provenance", args=[first])))
+    assert complaints == []
+    assert not Decision.objects.exists()
+
+
+def test_a_supervisor_reopens_by_keyboard(sign_in, visit, supervisor, row_of_items, complaints):
+    TrainingItem.objects.filter(pk=row_of_items[0].pk).update(status="rejected")
+    sign_in(supervisor)
+    page = visit("review:item", row_of_items[0].pk)
+    page.get_by_label("Why open it again").focus()
+    page.keyboard.type("it was a person")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#toasts")).to_contain_text("is open again")
+    expect(page.locator(".verdict-confirm")).to_be_visible()
+    row_of_items[0].refresh_from_db()
+    assert row_of_items[0].status == "pending_review"
+    assert complaints == []
