@@ -86,6 +86,14 @@ class Migration(migrations.Migration):
             model_name='photo',
             index=models.Index(fields=['camera', '-captured_at', '-id'], name='photo_library'),
         ),
+        migrations.AddIndex(
+            model_name='photo',
+            index=models.Index(fields=['path'], name='photo_by_path'),
+        ),
+        migrations.AddIndex(
+            model_name='photo',
+            index=models.Index(fields=['sha256'], name='photo_by_sha256'),
+        ),
         migrations.AddConstraint(
             model_name='evidence',
             constraint=models.UniqueConstraint(fields=('incident', 'kind', 'position'), name='evidence_kind_is_unique_in_incident'),

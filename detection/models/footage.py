@@ -150,6 +150,9 @@ class Photo(models.Model):
         indexes = [
             # The library, newest first, keyset by id.
             models.Index(fields=["camera", "-captured_at", "-id"], name="photo_library"),
+            # Whether a stored file, or a thumbnail of it, is still needed, asked before a deletion.
+            models.Index(fields=["path"], name="photo_by_path"),
+            models.Index(fields=["sha256"], name="photo_by_sha256"),
         ]
 
     def __str__(self):

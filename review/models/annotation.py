@@ -20,6 +20,8 @@ class LabelClass(models.Model):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="label_classes")
     index = models.PositiveIntegerField()
     name = models.CharField(max_length=60)
+    # What it was called before: the detector, and files from elsewhere, go on calling it so.
+    former_names = models.JSONField(default=list, blank=True)
     merged_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
     )

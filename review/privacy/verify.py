@@ -2,8 +2,9 @@
 
 The output, not the plan, is scanned with the same detectors, set to a lower threshold and at other
 frames than the first scan. What they find outside the regions on record is masked and scanned
-again; what is left after the last round, a detector of the first scan that is no longer there, and
-any error leave the file unverified, and an unverified file goes nowhere.
+again. A clear output is then held against its source, in case nothing was hidden at all. What is
+left after the last round, a detector of the first scan that is no longer there, a region that still
+shows what it did, and any error leave the file unverified, and an unverified file goes nowhere.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hitlsite.errors import DomainError
-from review.privacy import media
+from review.privacy import detail, media
 from review.privacy.faces import MOVING, NO_DETECTOR, FaceScan, FaceScanner
 from review.privacy.redact import redact_clip, redact_image
 from review.privacy.regions import (
@@ -67,7 +68,7 @@ def redact_and_verify_image(
         ValueError: the method is unknown.
     """
     return _redact_and_verify(
-        _Kind(redact_image, check_image, scanner, scan.detectors),
+        _Kind(redact_image, check_image, detail.require_hidden_image, scanner, scan.detectors),
         src,
         dst,
         (*scan.regions, *drawn),
@@ -93,7 +94,7 @@ def redact_and_verify_clip(
         ValueError: the method is unknown.
     """
     return _redact_and_verify(
-        _Kind(redact_clip, check_clip, scanner, scan.detectors),
+        _Kind(redact_clip, check_clip, detail.require_hidden_clip, scanner, scan.detectors),
         src,
         dst,
         (*scan.regions, *drawn),
@@ -209,10 +210,11 @@ def _hangs_from(seen: Region, recorded: Region) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How a kind of file is redacted, and how it is looked at again."""
+    """How a kind of file is redacted, looked at again, and held against its source."""
 
     redact: Callable
     look: Callable
+    require_hidden: Callable
     scanner: FaceScanner
     needed: Sequence[str]
 
@@ -234,6 +236,7 @@ def _redact_and_verify(kind, src, dst, regions, method, rounds) -> RedactionRepo
                 number += 1
             if check.result != "clear":
                 raise _Unverified(check)
+            kind.require_hidden(src, draft, regions, method)
     except _Unverified as unverified:
         check = unverified.check
         return RedactionReport(method, regions, check.regions, number, False, check.error)

@@ -48,9 +48,12 @@ def standing_classes(classes):
 
 
 def indices_by_name(classes):
-    """Return {name: index} with merged names leading to the class that took them in."""
+    """Return {name: index}; merged and former names lead to the class that they became."""
     standing = standing_classes(classes)
-    named = {one.name.casefold(): standing[one.index].index for one in classes}
+    named = {
+        name.casefold(): standing[one.index].index for one in classes for name in one.former_names
+    }
+    named |= {one.name.casefold(): standing[one.index].index for one in classes}
     return named | {one.name.casefold(): one.index for one in classes if one.merged_into_id is None}
 
 

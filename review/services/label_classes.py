@@ -19,7 +19,7 @@ from review.selectors import annotations as selectors
 from review.services.regions import MOST_CLASS_CHARACTERS, clean_text, invalid
 
 ADD, CHANGE = "review.add_labelclass", "review.change_labelclass"
-MOST_CLASSES = 1000
+MOST_CLASSES, MOST_FORMER_NAMES = 1000, 20
 UNTOLD = {"moving"}  # what a detector without classes calls everything
 
 
@@ -85,7 +85,10 @@ def rename(pk, name, *, by):
     with transaction.atomic():
         found = _held_class(pk, by)
         before, found.name = found.name, _free_name(found.site, name, but=found.pk)
-        found.save(update_fields=["name"])
+        known = {found.name.casefold(), before.casefold()}
+        kept = [one for one in found.former_names if one.casefold() not in known]
+        found.former_names = [*kept, before][-MOST_FORMER_NAMES:]
+        found.save(update_fields=["name", "former_names"])
         detail = {"before": before, "after": found.name, "index": found.index}
         audit.record("labelclass.renamed", found, actor=by, site=found.site, detail=detail)
     return found

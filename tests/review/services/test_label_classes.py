@@ -66,6 +66,17 @@ def test_a_rename_touches_the_name(classes, supervisor):
     assert label_classes.rename(classes[1].pk, "Backpack", by=supervisor).name == "Backpack"
 
 
+def test_a_class_is_still_known_by_what_it_was_called(classes, site, supervisor):
+    person = classes[0]
+    for name in ("visitor", "guest", "Visitor"):
+        label_classes.rename(person.pk, name, by=supervisor)
+    named = drawn.indices_by_name(drawn.label_classes(site))
+    assert named == {"person": 0, "visitor": 0, "guest": 0, "bag": 1, "car": 2}
+    # A class that is called so now comes first.
+    other = label_classes.add(site, "person", by=supervisor)
+    assert drawn.indices_by_name(drawn.label_classes(site))["person"] == other.index == 3
+
+
 def test_a_merge_is_a_map_and_is_taken_back(classes, site, supervisor):
     person, bag, car = classes
     label_classes.merge(bag.pk, car.pk, by=supervisor)
