@@ -22,6 +22,11 @@ class DomainError(Exception):
         self.fields = dict(fields or {})
         self.status = status
 
+    @property
+    def messages(self):
+        """The (field, sentence) pairs of ``fields``; a field may have any name, "items" too."""
+        return list(self.fields.items())
+
     def as_dict(self):
         return {"error": {"code": self.code, "message": self.message, "fields": self.fields}}
 
