@@ -29,6 +29,20 @@ from hitlsite.models import Site
 OF_CAMERA = ("camera", admin.RelatedOnlyFieldListFilter)
 
 
+@admin.display(description="category", ordering="category")
+def category_name(row):
+    """Name a category as the pages do: "Crowd formation"."""
+    return row.get_category_display().capitalize()
+
+
+class CategoryFilter(admin.ChoicesFieldListFilter):
+    """Offers categories by the names that the pages give them."""
+
+    def choices(self, changelist):
+        for choice in super().choices(changelist):
+            yield {**choice, "display": str(choice["display"]).capitalize()}
+
+
 class ReadOnlyInline(admin.TabularInline):
     """Rows shown with their owner, to whoever may see the owner."""
 
@@ -212,8 +226,8 @@ class EvidenceInline(ReadOnlyInline):
 
 @admin.register(Incident)
 class IncidentAdmin(ReadOnlyAdmin):
-    list_display = ["id", "camera", "category", "severity", "state", "opened_at", "why"]
-    list_filter = [OF_CAMERA, "state", "category", "severity"]
+    list_display = ["id", "camera", category_name, "severity", "state", "opened_at", "why"]
+    list_filter = [OF_CAMERA, "state", ("category", CategoryFilter), "severity"]
     list_select_related = ["camera"]
     show_full_result_count = False
     date_hierarchy = "opened_at"

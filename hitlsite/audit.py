@@ -53,6 +53,19 @@ def _entry_sha256(entry):
     )
 
 
+def hold():
+    """Wait until the head of the chain is this transaction's alone, and return it.
+
+    ``record`` does so itself. Whoever changes rows that every act of a site changes holds the head
+    before them: two acts that took both in different orders would wait for each other for ever.
+    """
+    head = AuditHead.objects.select_for_update().filter(pk=1).first()
+    if head is None:
+        AuditHead.objects.get_or_create(pk=1, defaults={"sha256": GENESIS_SHA256})
+        head = AuditHead.objects.select_for_update().get(pk=1)
+    return head
+
+
 def record(action, subject, *, actor=None, site=None, detail=None, at=None):
     """Append one entry about ``subject`` (a saved model instance) to the chain.
 
@@ -61,8 +74,7 @@ def record(action, subject, *, actor=None, site=None, detail=None, at=None):
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("An audit entry belongs into the transaction of what it records.")
-    AuditHead.objects.get_or_create(pk=1, defaults={"sha256": GENESIS_SHA256})
-    head = AuditHead.objects.select_for_update().get(pk=1)
+    head = hold()
     content = json.loads(canonical_json(detail or {}))
     salt = secrets.token_hex(16)
     entry = AuditEntry(

@@ -39,6 +39,15 @@ def _sentence_of(error):
     )
 
 
+def counted(number, what, many=""):
+    """Return a number with what it counts: "1 box", "2 boxes".
+
+    >>> counted(1, "item"), counted(0, "item"), counted(3, "box", "boxes")
+    ('1 item', '0 items', '3 boxes')
+    """
+    return f"{number} {what if number == 1 else many or what + 's'}"
+
+
 def write_json(path, report):
     """Write a report for machines; DomainError names a path that cannot be written."""
     try:

@@ -8,6 +8,7 @@ from django.contrib.admin.helpers import ActionForm
 from django.urls import reverse
 from django.utils.html import format_html
 
+from detection.admin import CategoryFilter, category_name
 from detection.models import Camera
 from hitlsite.admin import ReadOnlyAdmin
 from hitlsite.errors import DomainError
@@ -119,12 +120,12 @@ class AnnotationInline(HistoryInline):
 
 @admin.register(TrainingItem)
 class TrainingItemAdmin(ReadOnlyAdmin):
-    list_display = ["id", "category", "camera", "status", "privacy", "why", "opened_at"]
+    list_display = ["id", category_name, "camera", "status", "privacy", "why", "opened_at"]
     list_display_links = ["id"]
     list_filter = [
         "status",
         "privacy",
-        "category",
+        ("category", CategoryFilter),
         "severity",
         "incident__origin",
         "collection_method",

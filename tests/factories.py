@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from django.db import transaction
 from PIL import Image
 
 from detection.models import (
@@ -278,7 +279,8 @@ def item(incident=None, *, status="pending_review", privacy="clear", proposal=No
         proposal=proposal,
         **columns,
     )
-    tallies.added(made)
+    with transaction.atomic():
+        tallies.added(made)
     for row in incident.evidence.all():
         _looked_at(made, row)
     return made

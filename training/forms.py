@@ -8,13 +8,21 @@ from training.models import ExportRun
 from training.services.exports import FORMATS
 
 _DAY = {"type": "date"}
+CATEGORIES = [(value, name.capitalize()) for value, name in Incident.Category.choices]
 FORMAT_NAMES = {"yolo": "YOLO labels", "csv": "CSV table", "parquet": "parquet table"}
+
+
+class CameraField(forms.ModelChoiceField):
+    """Names the site of every camera: the list holds those of all sites."""
+
+    def label_from_instance(self, camera):
+        return f"{camera.name} ({camera.site.name})"
 
 
 class ExportForm(forms.Form):
     site = forms.ModelChoiceField(Site.objects.none(), required=False, empty_label=None)
-    camera = forms.ModelChoiceField(Camera.objects.none(), required=False, empty_label="Any")
-    category = forms.ChoiceField(required=False, choices=[("", "Any"), *Incident.Category.choices])
+    camera = CameraField(Camera.objects.none(), required=False, empty_label="Any")
+    category = forms.ChoiceField(required=False, choices=[("", "Any"), *CATEGORIES])
     since = forms.DateField(required=False, widget=forms.DateInput(_DAY))
     until = forms.DateField(required=False, widget=forms.DateInput(_DAY))
     image_form = forms.ChoiceField(
@@ -36,6 +44,18 @@ class ExportForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["site"].queryset = Site.objects.visible_to(user)
         self.fields["camera"].queryset = Camera.objects.visible_to(user).select_related("site")
+
+    def clean(self):
+        site, camera = self.cleaned_data.get("site"), self.cleaned_data.get("camera")
+        if site and camera and camera.site_id != site.pk:
+            self.add_error("camera", f"{camera.name} is at {camera.site.name}, not at {site.name}.")
+        return self.cleaned_data
+
+    def refuse(self, error):
+        """Show a service's refusal at the field at fault, above all of them where there is none."""
+        told = {name: said for name, said in error.fields.items() if name in self.fields}
+        for name, sentence in (told or {None: error.message}).items():
+            self.add_error(name, sentence)
 
     def filters(self):
         """Return the filters of a valid form."""

@@ -65,7 +65,7 @@ def apply_config(camera, config, *, actor=None):
     from detection.services import snapshots
 
     # One after another, and after a picture that is being stored: see ``snapshots``.
-    Camera.objects.select_for_update().filter(pk=camera.pk).first()
+    Camera.objects.select_for_update(no_key=True).filter(pk=camera.pk).first()
     before, private = current_config(camera), private_polygons(camera)
     _replace_zones(camera, config.zones)
     _replace_rules(camera, config.rules)

@@ -51,7 +51,7 @@ def add_token(device, *, by=None):
     """Make another token for a device and return it; the ones before stay valid."""
     _require(by, "detection.change_device", device.camera)
     with transaction.atomic():
-        device = Device.objects.select_for_update().get(pk=device.pk)
+        device = Device.objects.select_for_update(no_key=True).get(pk=device.pk)
         if device.revoked_at:
             raise Conflict(f"Device {device.name} is revoked.", code="device_revoked")
         return _make_token(device, by)
@@ -61,7 +61,7 @@ def revoke(device, *, by=None, at=None):
     """Take every token of a device away for good; a second call changes nothing."""
     _require(by, "detection.change_device", device.camera)
     with transaction.atomic():
-        row = Device.objects.select_for_update().get(pk=device.pk)
+        row = Device.objects.select_for_update(no_key=True).get(pk=device.pk)
         if row.revoked_at is None:
             row.revoked_at = at or timezone.now()
             row.save(update_fields=["revoked_at"])

@@ -115,7 +115,8 @@ def save_draft(camera, text, *, version, by, name=DRAFT):
         Conflict: rules_overtaken, somebody saved others in between.
     """
     config = read_draft(text, name=name)
-    camera = Camera.objects.select_for_update().select_related("site").get(pk=camera.pk)
+    held = Camera.objects.select_for_update(of=("self",), no_key=True)
+    camera = held.select_related("site").get(pk=camera.pk)
     if version != version_of(camera):
         raise Conflict(_overtaken_by(camera), code="rules_overtaken")
     cameras.apply_config(camera, config, actor=by)

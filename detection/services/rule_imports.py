@@ -39,7 +39,7 @@ def import_rules(camera, *, by=None, dry_run=False, **texts):
     refused. ``dry_run`` answers the same and stores nothing.
     """
     with transaction.atomic():
-        locked = Camera.objects.select_for_update(of=("self",)).get(pk=camera.pk)
+        locked = Camera.objects.select_for_update(of=("self",), no_key=True).get(pk=camera.pk)
         result = plan_import(locked, **texts)
         if dry_run:
             return result

@@ -83,7 +83,7 @@ def _taken_at(candidate, footage):
 @transaction.atomic
 def _store(candidate, session, footage):
     # Whoever draws a private zone meanwhile waits, and blackens the picture that is stored here.
-    camera = Camera.objects.select_for_update().get(pk=footage.camera_id)
+    camera = Camera.objects.select_for_update(no_key=True).get(pk=footage.camera_id)
     private = [*session.private_polygons, *cameras.private_polygons(camera)]
     content, width, height = candidate.jpeg(private)
     return _replace(

@@ -71,7 +71,7 @@ def redact_image(src: Path, dst: Path, regions: Sequence[Region], method: str) -
     """
     _require(method)
     image = media.read_image(src)
-    for patch in _patches(regions, image.shape[1], image.shape[0], method):
+    for patch in patches_of(regions, image.shape[1], image.shape[0], method):
         _hide(image, patch, black=0)
     encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
     with media.written_whole(dst) as draft:
@@ -97,7 +97,7 @@ def redact_clip(src: Path, dst: Path, regions: Sequence[Region], method: str) ->
                 planes = _planes(clip_frame.frame)
                 height, width = planes[0].shape
                 held = timeline.at(clip_frame.at_seconds)
-                for patch in _patches(held, width, height, method):
+                for patch in patches_of(held, width, height, method):
                     _hide(planes[0], patch, black=LUMA_BLACK)
                     for plane in planes[1:]:
                         _hide(plane, patch.halved(), black=CHROMA_GREY)
@@ -120,8 +120,11 @@ def _require_whole(written, count, name):
         )
 
 
-def _patches(regions, width, height, method) -> list[_Patch]:
-    """Return the regions in pixels, grown outwards to even numbers; residuals are masked."""
+def patches_of(regions, width, height, method) -> list[_Patch]:
+    """Return what is overwritten, in order, in even pixels; residuals are masked.
+
+    Every padded region lies whole in one patch that is at least as coarse as it asks for.
+    """
     patches = []
     for region in regions:
         x1, y1, x2, y2 = region.box_xyxy

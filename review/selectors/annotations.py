@@ -146,6 +146,14 @@ def annotated_items(site):
     )
 
 
+def unconfirmed_box_count(site):
+    """Return how many current boxes ``annotated_items`` leaves out with their items."""
+    current = Annotation.objects.filter(is_current=True, item__site=site)
+    looked_at = annotated_items(site).prefetch_related(None).order_by().values("pk")
+    left = current.exclude(item__in=looked_at)
+    return sum(len(boxes) for boxes in left.values_list("boxes", flat=True).iterator())
+
+
 def batch(user, name, filters):
     """Return the ids of up to 500 items of a list that a person works through, in its order.
 

@@ -86,7 +86,7 @@ def first_keys(user, wanted, *, position=None, count=1, condition=None, skip_loc
     keys = []
     for lane in _lanes(user, wanted, condition):
         if skip_locked and connection.features.has_select_for_update_skip_locked:
-            lane = lane.select_for_update(skip_locked=True, of=("self",))
+            lane = lane.select_for_update(skip_locked=True, of=("self",), no_key=True)
         keys += _lane_keys(lane, position, count)
     return heapq.nsmallest(count, keys, key=_place)
 

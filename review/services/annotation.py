@@ -184,7 +184,11 @@ def _clean(field, box, standing):
 
 def _held(item_id, evidence_id, by):
     """Return (item, evidence) with the item's row held by this transaction."""
-    items = visible_items(by).select_for_update(of=("self",)).select_related("site", "claimed_by")
+    items = (
+        visible_items(by)
+        .select_for_update(of=("self",), no_key=True)
+        .select_related("site", "claimed_by")
+    )
     item = items.filter(pk=as_id(item_id)).first()
     if item is None:
         raise NotFound(f"There is no item {str(item_id)[:20]}.")

@@ -27,14 +27,15 @@ class Outcome:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-def decide_many(item_ids, *, by, verdict, reason="", note="", at=None, then=None):
+def decide_many(item_ids, *, by, verdict, reason="", note="", at=None, first=None, then=None):
     """Give one verdict on up to 200 items and return the Outcome.
 
     All decisions carry the outcome's batch, by which ``undoing.undo_batch`` takes them back.
 
     Args:
         item_ids: what is named twice is decided once.
-        then: called with each Decision inside the transaction that stores it.
+        first, then: called in the transaction of each item, before anything else and, with the
+            Decision, after it is stored.
 
     Raises:
         Forbidden: ``by`` decides nothing.
@@ -51,6 +52,8 @@ def decide_many(item_ids, *, by, verdict, reason="", note="", at=None, then=None
     for pk in pks:
         try:
             with transaction.atomic():
+                if first:
+                    first()
                 made = decisions.decide(pk, by=by, at=at or timezone.now(), **given)
                 if then:
                     then(made)

@@ -87,7 +87,7 @@ def decide(
 
 
 def _held_item(item_id, by):
-    items = visible_items(by).select_for_update(of=("self",))
+    items = visible_items(by).select_for_update(of=("self",), no_key=True)
     try:
         return items.select_related("site", "claimed_by", "incident").get(pk=item_id)
     except (TrainingItem.DoesNotExist, ValueError, TypeError, OverflowError):

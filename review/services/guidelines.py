@@ -169,7 +169,7 @@ def add_example(item_id, *, by, kind, note="", category="", at=None):
 
 
 def _exemplary(item_id, by):
-    held = visible_items(by).select_for_update(of=("self",)).select_related("site")
+    held = visible_items(by).select_for_update(of=("self",), no_key=True).select_related("site")
     item = held.filter(pk=as_id(item_id)).first()
     if item is None:
         raise NotFound(f"There is no item {str(item_id)[:20]}.")

@@ -32,7 +32,7 @@ def ensure(site):
     if classes:
         return classes
     with transaction.atomic():
-        Site.objects.select_for_update().get(pk=site.pk)
+        Site.objects.select_for_update(no_key=True).get(pk=site.pk)
         if not LabelClass.objects.filter(site=site).exists():
             names = _default_names()
             LabelClass.objects.bulk_create(
@@ -147,7 +147,7 @@ def _require(by, permission):
 
 def _hold(site):
     """Let one change of a site's classes at a time look at names and indices."""
-    Site.objects.select_for_update().get(pk=site.pk)
+    Site.objects.select_for_update(no_key=True).get(pk=site.pk)
 
 
 def _held_class(pk, by):

@@ -30,11 +30,16 @@ PAGE = 200
 
 @dataclass
 class ExportReport:
-    """What one export wrote, and the pictures that it left out with the reasons."""
+    """What one export wrote, and the pictures that it left out with the reasons.
+
+    Attributes:
+        unconfirmed: boxes that stay because their item is not confirmed, or no longer.
+    """
 
     pictures: int = 0
     boxes: int = 0
     negatives: int = 0
+    unconfirmed: int = 0
     left_out: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -81,9 +86,11 @@ def _write(draft, out, site, form, scanner, rescan, progress, at):
     classes = label_classes.ensure(site)
     standing = drawn.standing_classes(classes)
     report, pictures, used, names = ExportReport(), [], [], Counter()
+    report.unconfirmed = drawn.unconfirmed_box_count(site)
     for number, item in enumerate(drawn.annotated_items(site).iterator(chunk_size=PAGE), start=1):
         for said in item.current_boxes:
             if not _counts(item, said):
+                report.unconfirmed += len(said.boxes)
                 continue
             try:
                 privacy.check_file(item, said.evidence, scanner=scanner, rescan=rescan)
@@ -161,6 +168,8 @@ def _class_names(classes):
 def _nothing(site, report):
     count = len(report.left_out)
     reason = f" {count} may not leave, the first: {report.left_out[0][1]}" if count else ""
+    if report.unconfirmed:
+        reason += f" Boxes of items that are not confirmed: {report.unconfirmed}."
     return DomainError(
         "nothing_to_export", f"{site} has no boxes on pictures that may leave.{reason}"
     )

@@ -15,6 +15,7 @@ from django.utils import timezone
 from detection.services import uploads
 from hitlsite import audit, storage
 from hitlsite.errors import DomainError, NotFound
+from review.models import Annotation
 from review.selectors import annotations as drawn
 from review.services import annotation, label_classes, photo_items, privacy
 from review.services.scanning import face_scanner, locked_item
@@ -72,7 +73,7 @@ def import_labels(folder, *, camera, by=None, add_classes=False, scanner=None, p
     by = by or _importer()
     report = ImportReport(unlabelled=list(folder.unlabelled))
     report.problems = [str(problem) for problem in folder.problems]
-    labels = _labels(folder, camera.site, add_classes, report)
+    labels = _labels(folder, camera, add_classes, report)
     scanner = scanner or (face_scanner() if folder.pictures else None)
     for number, picture in enumerate(folder.pictures, start=1):
         try:
@@ -119,11 +120,28 @@ def _importer():
     return user
 
 
-def _labels(folder, site, add_classes, report):
+def _wanted(folder, camera, named):
+    """Return the numbers of classes that the site lacks and a picture that is new here has."""
+    found = set()
+    for picture in folder.pictures:
+        names = {box.label: folder.class_names[box.label].casefold() for box in picture.boxes}
+        lacking = {number for number, name in names.items() if name not in named}
+        if lacking - found and not _is_known(storage.sha256_of(picture.path), camera):
+            found |= lacking
+    return sorted(found)
+
+
+def _is_known(content_sha256, camera):
+    """Say whether a camera has this picture with boxes already."""
+    known = Annotation.objects.filter(evidence__photo__camera=camera)
+    return known.filter(evidence__photo__received_sha256=content_sha256).exists()
+
+
+def _labels(folder, camera, add_classes, report):
     """Return {number in the file: our index, or the name where the site has no such class}."""
+    site = camera.site
     named = drawn.indices_by_name(label_classes.ensure(site))
-    used = {box.label for picture in folder.pictures for box in picture.boxes}
-    for number in sorted(used) if add_classes else ():
+    for number in _wanted(folder, camera, named) if add_classes else ():
         name = folder.class_names[number]
         if name.casefold() not in named:
             label_classes.add(site, name)
@@ -133,11 +151,14 @@ def _labels(folder, site, add_classes, report):
 
 
 def _import(picture, labels, camera, by, scanner, report):
+    content_sha256 = storage.sha256_of(picture.path)
+    if _is_known(content_sha256, camera):
+        report.known += 1
+        return
     boxes = [_box(box, labels) for box in picture.boxes]
     exhaustive = sorted({labels[one] for one in picture.exhaustive if type(labels[one]) is int})
     if picture.is_negative and not exhaustive:
         raise DomainError("class_unknown", "this site has none of the classes that it lacks.")
-    content_sha256 = storage.sha256_of(picture.path)
     size = picture.path.stat().st_size
     received = uploads.Received(picture.path, picture.path.name, content_sha256, size)
     photo, _ = uploads.import_photo(camera, received, client_id=picture.name)

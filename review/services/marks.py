@@ -114,7 +114,12 @@ def _clean_note(note):
 
 
 def _held_photo(photo_id, by, permission):
-    """Return the photo, its row held by this transaction: of two marks at once, one is second."""
+    """Return the photo, its row held by this transaction: of two marks at once, one is second.
+
+    The row of its item is held before it: a verdict on that holds the item first, then the photo.
+    """
+    items = TrainingItem.objects.filter(photo__in=visible_photos(by).filter(pk=as_id(photo_id)))
+    list(items.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
     photo = (
         visible_photos(by)
         .filter(pk=as_id(photo_id))

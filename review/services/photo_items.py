@@ -15,7 +15,7 @@ from django.db import transaction
 from detection.models import Evidence, Incident, Photo
 from hitlsite import audit, storage
 from hitlsite.errors import Conflict
-from review.models import TrainingItem
+from review.models import Decision, TrainingItem
 from review.ranking import priority
 from review.services import settlement, tallies
 
@@ -33,18 +33,38 @@ def ensure(photo, mark, *, at):
     Raises:
         Conflict: photo_missing, when its file is gone from storage.
     """
-    item = TrainingItem.objects.filter(photo=photo).select_for_update(of=("self",)).first()
+    item = (
+        TrainingItem.objects.filter(photo=photo)
+        .select_for_update(of=("self",), no_key=True)
+        .first()
+    )
     if item is None:
         return _create(photo, by=mark.marked_by, mark=mark)
     if is_put_aside(item):
-        settlement.move(item, Status.PENDING_REVIEW, at=at)
+        settlement.move(item, _status_before(item), at=at)
     return item
 
 
+def _status_before(item):
+    """Return where an item that was put aside waited: a supervisor's stays a supervisor's."""
+    in_force = item.decisions.filter(effect=Decision.Effect.APPLIED, undone_by__isnull=True)
+    last = in_force.exclude(verdict=Decision.Verdict.UNDONE).order_by("pk").last()
+    is_asked = last is not None and last.verdict == Decision.Verdict.NEEDS_REVIEW
+    return Status.NEEDS_REVIEW if is_asked else Status.PENDING_REVIEW
+
+
 def put_aside(photo, *, at):
-    """Take the item of a photo that is no longer marked out of the queue; return whether it was."""
-    item = TrainingItem.objects.filter(photo=photo).select_for_update(of=("self",)).first()
-    if item is None or not item.is_open or item.mode == Mode.GOLD:
+    """Take the item of a photo that is no longer marked out of the queue; return whether it was.
+
+    One that came with boxes from elsewhere was there before any mark, and stays.
+    """
+    item = (
+        TrainingItem.objects.filter(photo=photo)
+        .select_for_update(of=("self",), no_key=True)
+        .first()
+    )
+    is_imported = item is not None and item.collection_method == TrainingItem.Collection.IMPORT
+    if item is None or not item.is_open or item.mode == Mode.GOLD or is_imported:
         return False
     waiting = settlement.waiting_decision(item)
     if waiting is not None:

@@ -17,8 +17,8 @@ from django.utils import timezone
 from hitlsite import storage
 from hitlsite.errors import Conflict, DomainError, Forbidden
 from review.models import PrivacyScan, Redaction, TrainingItem
-from review.selectors import is_file_private
-from review.services import redactions, settlement
+from review.selectors import is_file_private, may_see_media
+from review.services import first_looks, redactions, settlement
 from review.services.regions import clean_regions, invalid
 from review.services.scanning import (
     face_scanner,
@@ -198,7 +198,7 @@ def apply_redaction(item, *, by, method=None, drawn_regions=(), at=None):
     (``is_being_redacted``) for a worker, which puts it in place once it is verified.
 
     Raises:
-        Forbidden: ``by`` may not redact.
+        Forbidden: ``by`` may not redact, or may not see what would be hidden.
         Conflict: decided already, nothing to hide, or another's request is being carried out.
         DomainError: unknown method, regions outside 0..1.
     """
@@ -210,6 +210,7 @@ def apply_redaction(item, *, by, method=None, drawn_regions=(), at=None):
     with transaction.atomic():
         locked = locked_item(item.pk)
         _refuse_closed(locked)
+        _require_sight(by, locked)
         if _is_proposed(locked, method, drawn):
             redactions.apply_verified(locked, by=by, at=at)
             settlement.settle(locked, at=at)
@@ -223,6 +224,12 @@ def apply_redaction(item, *, by, method=None, drawn_regions=(), at=None):
 def _require_redactor(by):
     if not by.has_perm("review.redact_trainingitem"):
         raise Forbidden("You may not redact items.")
+
+
+def _require_sight(by, item):
+    """Nobody says what is to be hidden in pictures that they may not see."""
+    if not may_see_media(by, item):
+        raise Forbidden(f"You may not see the pictures of item {item.pk}: a supervisor redacts it.")
 
 
 def _refuse_closed(item):
@@ -357,6 +364,6 @@ def _look_again(evidence, path, scanner):
         state=Redaction.State.APPLIED, sha256=evidence.sha256
     ).first()
     regions = [Region.from_dict(values) for values in applied.regions] if applied else []
-    scan = applied.scan if applied else evidence.scans.order_by("-pk").first()
     check = verify.check_clip if evidence.is_clip else verify.check_image
-    return check(path, regions, scanner, needed=needed_detectors(scan) if scan else ())
+    needed = first_looks.needed_for(evidence.pk, evidence.sha256)
+    return check(path, regions, scanner, needed=needed)

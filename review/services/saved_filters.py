@@ -40,6 +40,8 @@ def of(user):
 def save(name, given, *, by):
     """Keep filters under a name, in place of what had that name, and return the SavedFilter.
 
+    Its attribute ``was_replaced`` says whether something had that name.
+
     Args:
         given: a mapping as for ``selectors.parse_filters``; other keys are left out.
 
@@ -65,9 +67,10 @@ def save(name, given, *, by):
             raise Conflict(
                 f"You have {MOST_SAVED} saved filters: delete one first.", code="too_many"
             )
-        kept, _ = SavedFilter.objects.update_or_create(
+        kept, is_new = SavedFilter.objects.update_or_create(
             user=by, name=name, defaults={"query": query}
         )
+    kept.was_replaced = not is_new
     return kept
 
 

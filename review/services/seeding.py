@@ -26,8 +26,9 @@ from hitlsite.errors import DomainError
 from hitlsite.models import Site
 from review.models import PrivacyScan, TrainingItem
 from review.ranking import priority
-from review.services import tallies
+from review.services import blind, tallies
 
+Mode = TrainingItem.Mode
 CHUNK = 1000
 MOST_ITEMS = 2_000_000
 CAMERAS, STILLS, DAYS = 4, 8, 90
@@ -213,6 +214,7 @@ def _item(cast, incident):
         site=cast.site,
         camera=incident.camera,
         incident=incident,
+        mode=Mode.DOUBLE if blind.is_double(cast.site, incident.key) else Mode.SINGLE,
         category=incident.category,
         proposed_category=incident.category,
         collection_method=TrainingItem.Collection.IMPORT,

@@ -7,6 +7,8 @@ counts one, which represents the others.
 
 from datetime import timedelta
 
+from django.db.models import Exists, OuterRef, Q
+
 from hitlsite import audit
 from hitlsite.errors import NotFound
 from review.models import Decision, TrainingItem
@@ -74,7 +76,14 @@ def decide(head_pk, *, by, verdict, reason="", note="", item_ids, at=None):
         raise NotFound(message, fields={"ids": message})
     representing = _Representing(head, at)
     return bulk.decide_many(
-        pks, by=by, verdict=verdict, reason=reason, note=note, at=at, then=representing
+        pks,
+        by=by,
+        verdict=verdict,
+        reason=reason,
+        note=note,
+        at=at,
+        first=representing.hold,
+        then=representing,
     )
 
 
@@ -84,6 +93,19 @@ class _Representing:
     def __init__(self, head, at):
         self.at = at
         self.chosen = members(head).filter(represents__isnull=False).order_by("pk").first()
+
+    def hold(self):
+        """Hold the one that stands for the others, if it still is confirmed, until the next does.
+
+        Somebody may have opened it again since; it is held before the item that is decided, and so
+        before the counts and the audit.
+        """
+        if self.chosen is None:
+            return
+        waiting = Decision.objects.filter(item=OuterRef("pk"), effect=Decision.Effect.WAITING)
+        stands = Q(status=TrainingItem.Status.CONFIRMED) | Exists(waiting)
+        held = TrainingItem.objects.filter(stands, pk=self.chosen.pk, represented_by__isnull=True)
+        self.chosen = held.select_for_update(no_key=True).first()
 
     def __call__(self, decision):
         is_confirming = decision.verdict == Decision.Verdict.CONFIRMED

@@ -6,6 +6,7 @@ A gold item is in no tally: it is pending for ever and waits for nobody in parti
 from django.db import transaction
 from django.db.models import Count, F
 
+from hitlsite import audit
 from review.models import ItemTally, TrainingItem
 
 Mode = TrainingItem.Mode
@@ -21,9 +22,8 @@ def moved(item, before, after):
     """Follow an item from one status to another; runs in the transaction that moves it."""
     if item.mode == Mode.GOLD or before == after:
         return
-    # Always in the same order, or two people who decide at once wait for each other for ever.
-    for status, step in sorted([(str(before), -1), (str(after), 1)]):
-        _change(item.site_id, status, step)
+    _change(item.site_id, before, -1)
+    _change(item.site_id, after, 1)
 
 
 def left_out(item):
@@ -37,8 +37,9 @@ def recount(site):
     Returns {status: (number kept before, number now)} of those that differed.
     """
     with transaction.atomic():
-        # Whoever moves an item waits for these rows, so that no move is counted and undone.
-        kept = ItemTally.objects.filter(site=site).select_for_update().order_by("status")
+        # Whoever moves an item waits for the head, so that no move is counted and undone.
+        audit.hold()
+        kept = ItemTally.objects.filter(site=site)
         before = dict.fromkeys(TrainingItem.Status.values, 0)
         before |= dict(kept.values_list("status", "count"))
         found = (
@@ -59,6 +60,8 @@ def recount(site):
 
 
 def _change(site_id, status, step):
+    # The head before the numbers, always: an act may have written to the audit before it moves.
+    audit.hold()
     rows = ItemTally.objects.filter(site=site_id, status=status)
     if rows.update(count=F("count") + step):
         return

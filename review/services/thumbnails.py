@@ -16,6 +16,7 @@ from detection.models import Evidence, Photo
 from detection.services.evidence import local_file
 from hitlsite import storage
 from hitlsite.errors import DomainError
+from review.models import Redaction
 from review.services import filmstrips
 
 KIND = "thumb"
@@ -60,23 +61,31 @@ def thumbnail_name(site_id, sha256):
 
 
 def forget(evidence):
-    """Destroy the small pictures of the original that ``evidence`` no longer shows."""
+    """Destroy the small pictures of what ``evidence`` no longer shows.
+
+    That is the original, and every redacted copy in whose place another was put: it may be because
+    of what that one left to be seen.
+    """
     if evidence.sha256 == evidence.original_sha256:
         return
     site_id = evidence.camera.site_id
-    if not _is_shown(site_id, evidence):
-        storage.delete(thumbnail_name(site_id, evidence.original_sha256))
-        storage.delete(filmstrips.filmstrip_name(site_id, evidence.original_sha256))
+    copies = evidence.redactions.exclude(sha256="").values_list("sha256", "state")
+    kept = {sha256 for sha256, state in copies if state != Redaction.State.REPLACED}
+    gone = {sha256 for sha256, _ in copies} | {evidence.original_sha256}
+    for sha256 in gone - kept - {evidence.sha256}:
+        if not _is_shown(site_id, evidence, sha256):
+            storage.delete(thumbnail_name(site_id, sha256))
+            storage.delete(filmstrips.filmstrip_name(site_id, sha256))
 
 
-def _is_shown(site_id, evidence):
-    """Say whether another row of the site shows what ``evidence`` showed at first."""
-    shown = Evidence.objects.filter(sha256=evidence.original_sha256)
+def _is_shown(site_id, evidence, sha256):
+    """Say whether another row of the site shows content that ``evidence`` showed before."""
+    shown = Evidence.objects.filter(sha256=sha256)
     of_site = Q(incident__camera__site=site_id) | Q(photo__camera__site=site_id)
     if shown.filter(of_site).exists():
         return True
     # A photo that is no evidence can show the same as one that is, and as nothing else.
-    photos = Photo.objects.filter(camera__site=site_id, sha256=evidence.original_sha256)
+    photos = Photo.objects.filter(camera__site=site_id, sha256=sha256)
     return evidence.photo_id is not None and photos.exists()
 
 

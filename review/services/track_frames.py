@@ -97,7 +97,8 @@ def extract(item, *, count, scanner=None, at):
     drafts = [_draft(item, source, frame, scanner) for frame in frames]
     with transaction.atomic():
         locked = locked_item(item.pk)
-        if of_item(locked) or locked.status != item.status:
+        has_moved_on = (locked.status, locked.version) != (item.status, item.version)
+        if of_item(locked) or has_moved_on:
             message = f"Item {item.pk} moved on while its frames were looked for."
             raise Conflict(message, code="item_moved_on")
         kept = [draft for draft in drafts if draft is not None]

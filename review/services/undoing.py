@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from detection.services import evidence as evidence_files
@@ -16,7 +17,7 @@ from hitlsite import audit, people
 from hitlsite.errors import Conflict, Forbidden, NotFound
 from review.models import Decision, TrainingItem
 from review.selectors import readable_decisions, visible_items
-from review.services import blind, redactions, settlement
+from review.services import blind, photo_items, redactions, settlement
 from review.services.verdicts import GIVEN
 
 Effect, Status, Verdict = Decision.Effect, TrainingItem.Status, Decision.Verdict
@@ -46,6 +47,7 @@ def undo(*, by, decision_id=None, at=None):
                 return undo_batch(decision.batch, by=by, at=at)[-1]
         else:
             decision = _named(by, decision_id)
+        _hold([decision])
         return _undo(decision, by, at, {one.pk for one in _last_verdicts(by, at)})
 
 
@@ -62,6 +64,7 @@ def undo_batch(batch, *, by, at=None):
         standing = [one for one in given if _stands(one) and not _is_measured(one)]
         if not standing:
             raise Conflict("No verdict of this act stands any more.", code="nothing_to_undo")
+        _hold(standing)
         last = {one.pk for one in _last_verdicts(by, at)}
         return [_undo(decision, by, at, last) for decision in standing]
 
@@ -77,6 +80,16 @@ def _given_in(batch, by):
     if not given:
         raise NotFound(f"You gave no verdicts in one act {str(batch)[:40]}.")
     return given
+
+
+def _hold(decisions):
+    """Hold the items of an act, and what they represent, before the first of them is changed.
+
+    Changing one holds the counts and the audit, for which whoever holds another of them may wait.
+    """
+    pks = [decision.item_id for decision in decisions]
+    touched = TrainingItem.objects.filter(Q(pk__in=pks) | Q(represented_by__in=pks))
+    list(touched.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
 
 
 def _undo(decision, by, at, last):
@@ -157,7 +170,7 @@ def _named(by, decision_id):
 
 
 def _held(decision, by):
-    held = visible_items(by).select_for_update(of=("self",)).select_related("site")
+    held = visible_items(by).select_for_update(of=("self",), no_key=True).select_related("site")
     try:
         return held.get(pk=decision.item_id)
     except TrainingItem.DoesNotExist:
@@ -186,6 +199,11 @@ def _refuse(decision, item, last, at):
     if item.used_at is not None:
         raise Conflict(
             f"Item {item.pk} has been used since; a supervisor can reopen it.", code="already_used"
+        )
+    if photo_items.is_put_aside(item):
+        raise Conflict(
+            f"Photo {item.photo_id} is no longer marked: item {item.pk} has left the queue.",
+            code="already_decided",
         )
     if _later(decision, item).exists():
         raise Conflict(f"Item {item.pk} has been decided again since.", code="already_decided")

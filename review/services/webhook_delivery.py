@@ -15,6 +15,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
@@ -30,6 +31,7 @@ CLAIM = timedelta(seconds=60)
 MOST_A_TURN = 200
 TURN_SECONDS = 30.0
 GONE = 410
+TEST = "test"
 
 
 @dataclass
@@ -100,16 +102,31 @@ def signature(secret, body, at):
 
 
 def send_test(webhook, *, by):
-    """Send a message that tells of nothing; return the outbound.Answer."""
+    """Send a message that tells of nothing, once, and list it; return the outbound.Answer."""
     webhooks.require(by, "change", webhook)
+    now, key = timezone.now(), uuid.uuid4()
     payload = {
-        "id": str(uuid.uuid4()),
-        "event": "test",
-        "at": timezone.now().isoformat(),
+        "event": TEST,
+        "at": now.isoformat(),
         "site": webhook.site.name,
-        "link": webhooks.link("review:dashboard"),
+        # A path alone leads nowhere from where the message is read.
+        "link": webhooks.link("review:dashboard") if settings.PUBLIC_URL else None,
     }
-    return post(webhook, payload)
+    answer = post(webhook, {"id": str(key), **payload})
+    WebhookDelivery.objects.create(
+        uuid=key,
+        webhook=webhook,
+        event=TEST,
+        subject=f"{TEST}:{key}",
+        payload=payload,
+        state=State.DELIVERED if answer.is_taken else State.GIVEN_UP,
+        attempts=1,
+        next_attempt_at=now,
+        answer_status=answer.status,
+        error=answer.error[:300],
+        delivered_at=timezone.now() if answer.is_taken else None,
+    )
+    return answer
 
 
 def _settle(delivery, answer, at, chance, report):

@@ -11,6 +11,9 @@ from review.services.undoing import undoable
 
 register = template.Library()
 
+# The pages whose query is a filter of the queue, which a person keeps through an undo.
+FILTERED = ("queue", "item", "decide", "same", "bulk", "undo", "undo_batch")
+
 
 @register.filter
 def role(user):
@@ -51,9 +54,17 @@ def lasting(seconds):
 @register.filter
 def figure(value):
     """Show a number of a rule with two decimals at most, anything else as it is."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {figure(one)}" for name, one in value.items())
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+@register.filter
+def parameters_apart(hit):
+    """Return the (name, value) of a rule's parameters that its numbers do not say already."""
+    return [pair for pair in hit.parameters.items() if pair not in hit.numbers.items()]
 
 
 @register.filter
@@ -89,7 +100,17 @@ def undo_toast(context):
         "together": _given_together(decision),
         "seconds_left": max(1, round((ends_at - now).total_seconds())),
         "csrf_token": context.get("csrf_token"),
+        "carried": _filters(context["request"]),
     }
+
+
+def _filters(request):
+    match = request.resolver_match
+    if match is None or match.namespace != "review" or match.url_name not in FILTERED:
+        return ""
+    query = request.GET.copy()
+    query.pop("after", None)
+    return query.urlencode()
 
 
 def _given_together(decision):

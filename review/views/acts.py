@@ -127,7 +127,7 @@ def undo(request, pk):
     undone = decisions.undo(by=request.user, decision_id=values["decision"])
     verdict = undone.undoes.verdict if undone.undoes else undone.verdict
     messages.info(request, f"Taken back: {words(verdict)} of item {pk}.")
-    return see_other(_item_address(undone.item_id))
+    return see_other(_item_address(undone.item_id, request.GET))
 
 
 @act_on_item

@@ -193,6 +193,7 @@ def _context(request, item, stills, evidence, place):
         "class_count": len(editor["classes"]),
         "may_edit": may_edit,
         "is_used": item.used_at is not None,
+        "confirms": item.photo_id is not None and item.is_open,
     }
 
 

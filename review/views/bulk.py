@@ -44,7 +44,7 @@ def _place(request, undone):
     heads = {one.item.stack_id or one.item_id for one in undone}
     if here.startswith(reverse("review:stacks")) and len(heads) == 1:
         return reverse("review:stack", args=heads)
-    return _queue("")
+    return _queue(carried(request))
 
 
 @require_POST
@@ -52,7 +52,8 @@ def _place(request, undone):
 def save_filter(request):
     given = QueryDict(request.POST.get("filters", "")).dict()
     kept = saved_filters.save(parsed(SaveFilterForm(request.POST))["name"], given, by=request.user)
-    messages.success(request, f"Saved as {kept.name}.")
+    done = "Replaced" if kept.was_replaced else "Saved as"
+    messages.success(request, f"{done} {kept.name}.")
     return see_other(_queue(kept.query))
 
 

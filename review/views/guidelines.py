@@ -39,7 +39,7 @@ def guideline(request, category):
     service.require_category(category)
     site = _site(request)
     if site is None:
-        raise NotFound("There is no site.")
+        return _which_site(request, category)
     if request.method == "POST":
         try:
             return _write(request, site, category)
@@ -92,12 +92,22 @@ def _context(request, site, category):
     }
 
 
+def _which_site(request, category):
+    """Ask for the site where a person has several; each has guidelines of its own."""
+    sites = selectors.visible_sites(request.user).order_by("name")
+    if not sites:
+        raise NotFound("There is no site.")
+    context = {"category": category, "sites": sites}
+    status = 422 if request.method == "POST" else 200
+    return page(request, "review/guideline_site.html", context, status=status)
+
+
 def _site(request):
-    """Return the site that is asked for, or the first that this person may see."""
+    """Return the site that is asked for, or a person's only one; None where that is not clear."""
     sites = selectors.visible_sites(request.user).order_by("name")
     wanted = request.GET.get("site") or request.POST.get("site")
     if not wanted:
-        return sites.first()
+        return sites[0] if len(sites) == 1 else None
     site = sites.filter(pk=as_id(wanted)).first()
     if site is None:
         raise NotFound(f"There is no site {wanted[:20]}.")

@@ -8,6 +8,7 @@ from hitlsite.pages import page
 from review import selectors
 from review.forms import CATEGORIES, REASONS
 from review.models import Decision, Redaction, TrainingItem
+from review.services import photo_items
 from review.services import privacy as privacy_service
 from review.views.access import reviewers_only
 from review.views.again import same_button
@@ -15,6 +16,7 @@ from review.views.boxes import track_labels
 from review.views.exhibits import cover, exhibits, needs_redaction
 from review.views.neighbours import neighbours
 from review.views.queue import carried
+from review.views.sampled import headline, sampled
 from review.views.strips import strip
 from review.views.supervising import supervising
 from review.views.timeline import timeline
@@ -54,6 +56,9 @@ def item_page(request, pk, *, error=None, status=200):
         **_standing(user, shown),
         **supervising(user, shown),
         **track_labels(user, shown),
+        **sampled(shown),
+        "headline": headline(shown),
+        "is_put_aside": photo_items.is_put_aside(shown),
         "incident": shown.incident,
         "mark": _mark(shown),
         "time_zone": shown.site.time_zone,
@@ -96,9 +101,16 @@ def privacy_context(user, shown):
         "files_with_faces": sum(1 for scan in scans.values() if scan.result != "clear"),
         "methods": Redaction.Method.choices,
         "method": settings.REDACTION_METHOD,
-        "may_redact": shown.is_open and user.has_perm("review.redact_trainingitem"),
+        "may_redact": _may_redact(user, shown),
         "may_undo_redaction": shown.is_open and privacy_service.may_undo(user, applied),
     }
+
+
+def _may_redact(user, shown):
+    """Say whether this person is to say what is hidden: not unseen, and not after a verdict."""
+    may = shown.is_open and user.has_perm("review.redact_trainingitem")
+    may_see = may and selectors.may_see_media(user, shown)
+    return may_see and selectors.judged_already(shown, user) is None
 
 
 def _redactions(shown, state):

@@ -113,7 +113,12 @@ def _answer(request, pk, sentence):
         return see_other("review:photo", pk)
     shown = library.photo_for(request.user, pk)
     if request.POST.get("card"):
-        template, context = "review/_photo_mark.html", {"card": _card(request.user, shown)}
+        template = "review/_photo_mark_told.html"
+        context = {
+            "card": _card(request.user, shown),
+            "marked_count": library.marked_count(request.user),
+            "is_oob": True,
+        }
     else:
         template, context = "review/_mark.html", {}
     response = page(request, template, {**_mark_context(request.user, shown), **context})

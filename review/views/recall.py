@@ -99,11 +99,10 @@ def panel(user):
         return {}
     since, until = _period()
     report = selector.recall_report(user, since=since, until=until)
-    if not report.drawn:
-        return {}
     return {
+        "minutes_a_day": settings.AUDIT_MINUTES,
         "report": report,
         "recall": report.overall.recall,
         "plot": plot(report.overall.recall),
-        "days": PERIOD_DAYS,
+        "period_days": PERIOD_DAYS,
     }

@@ -1,8 +1,10 @@
 """The history of an item as one list: what it went through, and who did it."""
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from detection.models import Evidence
 from review import selectors
 from review.models import Decision, Redaction
 
@@ -16,6 +18,7 @@ EFFECTS = {
     Decision.Effect.HELD: "kept until a second person has judged",
     Decision.Effect.COUNTED: "counts towards the agreement, decides nothing by itself",
 }
+FRAME = Evidence.Kind.TRACK_FRAME.label
 REDACTION_TONES = {Redaction.State.BLOCKED: "bad", Redaction.State.APPLIED: "good"}
 
 
@@ -39,8 +42,10 @@ def timeline(item, user):
         more = "What it was shows once a second person has judged."
         entries.append(Entry(held_at, "Judged once, blind", more=more))
     files = _files(item)
-    entries += _joined([_scan(row) for row in item.scans.all()], item.scans.all(), files)
-    redactions = item.redactions.all()
+    frames = {pk for pk, name in files.items() if name == FRAME}
+    scans = item.scans.all()
+    entries += _joined([_scan(row, frames) for row in scans], scans, files)
+    redactions = [row for row in item.redactions.all() if not _is_inherited(row, frames)]
     entries += _joined([_redaction(row) for row in redactions], redactions, files)
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
@@ -66,9 +71,18 @@ def _files(item):
     return {row.pk: row.get_kind_display() for row in item.incident.evidence.all()}
 
 
-def _scan(row):
+def _scan(row, frames):
+    """Tell of one look; what a frame of the track shows of faces was hidden in its clip before."""
+    if row.evidence_id in frames and row.result != "failed":
+        return Entry(row.scanned_at, "Frames of the track looked through")
     found = {"clear": "no faces", "faces": "faces or heads"}.get(row.result, row.error)
     return Entry(row.scanned_at, f"Scanned: {found}", tone="" if row.result == "clear" else "warn")
+
+
+def _is_inherited(row, frames):
+    """Say whether a frame of the track has this from its clip: nobody put it in place."""
+    is_applied = row.state == Redaction.State.APPLIED
+    return row.evidence_id in frames and is_applied and row.applied_at is None
 
 
 def _redaction(row):
@@ -82,10 +96,17 @@ def _redaction(row):
 
 def _joined(entries, rows, files):
     """Make one line of what happened to several files of an item in one go."""
-    joined = {}
+    joined, touched = {}, defaultdict(dict)
     for entry, row in zip(entries, rows, strict=True):
         key = entry.what, entry.who, entry.at.replace(second=0, microsecond=0)
-        names = [joined[key].more] if key in joined else []
-        more = ", ".join([*names, files.get(row.evidence_id, "")])
-        joined[key] = replace(entry, more=more)
-    return list(joined.values())
+        joined[key] = entry
+        touched[key][row.evidence_id] = files.get(row.evidence_id, "")
+    return [replace(joined[key], more=_listed(touched[key].values())) for key in joined]
+
+
+def _listed(names):
+    """Name files, the frames of a track together: "clip, 3 frames of the track"."""
+    counts = Counter(names)
+    frames = counts.pop(FRAME, 0)
+    told = [FRAME] if frames == 1 else [f"{frames} frames of the track"] if frames else []
+    return ", ".join([*counts, *told])

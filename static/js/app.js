@@ -2,6 +2,7 @@
 
 import { element } from "./elements.js";
 import { onKey } from "./keys.js";
+import "./letters.js";
 import "./notes.js";
 import "./queue.js";
 import "./stack.js";
@@ -30,7 +31,7 @@ export function toast(text, kind = "info") {
   box.className = `toast toast-${kind}`;
   box.setAttribute("role", kind === "error" ? "alert" : "status");
   box.append(...[text].flat());
-  document.getElementById("toasts").append(box);
+  document.querySelector("[data-toasts]").append(box);
   fade(box);
 }
 
@@ -65,6 +66,14 @@ function prepare() {
   }
 }
 
+/* On a narrow screen the navigation begins with the page that one is on. */
+function showPlace() {
+  const nav = document.querySelector(".nav");
+  const here = nav?.querySelector("[aria-current]");
+  if (here) nav.scrollLeft = here.offsetLeft - nav.offsetLeft - (nav.clientWidth - here.offsetWidth) / 2;
+}
+
+showPlace();
 prepare();
 document.addEventListener("htmx:afterSettle", prepare);
 document.addEventListener("item:shown", prepare);

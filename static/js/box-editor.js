@@ -76,7 +76,8 @@ class BoxEditor {
     this.dialog = document.getElementById("nothing-dialog");
     this.dialog.querySelector("form").addEventListener("submit", () => {
       const isAll = new FormData(this.dialog.querySelector("form")).get("scope") === "all";
-      this.server.save({ isNegative: true, exhaustive: isAll ? [] : this.draft.document.exhaustive });
+      const isMeant = !this.dialog.querySelector("[data-seen]").hidden;
+      this.server.save({ isNegative: true, exhaustive: isAll ? [] : this.draft.document.exhaustive, isMeant });
     });
     this.dialog.querySelector("[data-cancel]").addEventListener("click", () => this.dialog.close());
   }
@@ -228,6 +229,10 @@ class BoxEditor {
     const only = this.dialog.querySelector("[data-only]");
     only.hidden = !ticked.length;
     only.querySelector("span").textContent = ticked.join(", ");
+    const seen = [...new Set(this.draft.proposals.map((one) => one.class_name.replaceAll("_", " ")))];
+    const warning = this.dialog.querySelector("[data-seen]");
+    warning.hidden = !seen.length;
+    warning.textContent = `The detector saw ${seen.join(", ")} here. Save it as empty only if that is wrong.`;
     this.dialog.querySelector("[value=all]").checked = true;
     this.dialog.showModal();
     this.dialog.querySelector("button.primary").focus();
@@ -246,6 +251,7 @@ class BoxEditor {
 
   saved({ next }) {
     this.palette.keepLatest();
+    this.say("");
     if (!this.told.isBatch || !next) {
       if (this.told.isBatch) this.say("Saved. That was the last one of this list.");
       this.showState();

@@ -31,6 +31,7 @@ export async function open(link) {
   } catch {
     return toast("The guideline could not be loaded.", "error");
   }
+  document.getElementById(TITLE).textContent = `Guideline: ${link.dataset.guideline}`;
   if (document.getElementById("guideline-body").childElementCount) shown.showModal();
   return undefined;
 }

@@ -137,14 +137,23 @@ class ItemPage {
   beforeVerdict(form, event) {
     const seconds = (performance.now() - this.openedAt) / 1000;
     form.querySelector("[data-seconds-taken]").value = seconds.toFixed(2);
-    const note = form.querySelector("[name=note]");
-    const needsNote = event.submitter?.matches("[data-needs-note]") && !note.value.trim();
-    if (!needsNote) return;
+    const wanting = this.wanting(form, event.submitter);
+    if (!wanting) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    note.placeholder = "Say what it is, then choose Other again";
-    note.setAttribute("aria-invalid", "true");
-    note.focus();
+    wanting.setAttribute("aria-invalid", "true");
+    wanting.focus();
+  }
+
+  /* The field without which a verdict says nothing, where it is empty. */
+  wanting(form, button) {
+    const note = form.querySelector("[name=note]");
+    if (button?.matches("[data-needs-note]") && !note.value.trim()) {
+      note.placeholder = "Say what it is, then choose Other again";
+      return note;
+    }
+    const category = form.querySelector("[data-category-needed]");
+    return button?.matches(".verdict-confirm") && category?.value === "" ? category : null;
   }
 
   pressed(key, event) {

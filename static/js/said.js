@@ -2,9 +2,17 @@
 
 import { element } from "./elements.js";
 
-export function announce(text) {
+const SEEN_MS = 3000;
+let seen = 0;
+
+/* Says something to screen readers; with ``isSeen`` it is shown for a moment as well. */
+export function announce(text, { isSeen = false } = {}) {
   const place = document.getElementById("said");
-  if (place) place.textContent = text;
+  if (!place) return;
+  clearTimeout(seen);
+  place.textContent = text;
+  place.className = isSeen ? "said-briefly" : "visually-hidden";
+  if (isSeen) seen = setTimeout(() => { place.className = "visually-hidden"; }, SEEN_MS);
 }
 
 /* Returns a sentence with a link that leads back to ``address`` once one has signed in. */

@@ -185,7 +185,11 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("[data-decide]") || event.defaultPrevented) return;
   event.preventDefault();
-  if ("sent" in form.dataset || performance.now() - shownAt < LOOK_MS) return;
+  if ("sent" in form.dataset) return;
+  if (performance.now() - shownAt < LOOK_MS) {
+    announce("Too fast: nothing decided.", { isSeen: true });
+    return;
+  }
   give(form, event.submitter);
 });
 

@@ -154,6 +154,7 @@ def test_the_guideline_opens_over_the_item(
     page.wait_for_load_state("networkidle")
     page.keyboard.press("g")
     expect(page.get_by_role("dialog").get_by_text("The same person throughout.")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Guideline: Loitering")).to_be_visible()
     page.wait_for_load_state("networkidle")
     page.screenshot(path=screenshots / "guideline-dialog.png")
     page.keyboard.press("Escape")

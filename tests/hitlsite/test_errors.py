@@ -1,6 +1,8 @@
 """One envelope for everything that goes wrong."""
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.template.loader import render_to_string
 from rest_framework import exceptions
 
 from hitlsite.api_errors import exception_handler
@@ -41,6 +43,19 @@ def test_nested_messages_are_named_by_their_path():
     error = exceptions.ValidationError({"boxes": [{}, {"label": ["unknown"]}]})
     response = exception_handler(error, {})
     assert response.data["error"]["fields"] == {"boxes.1.label": "unknown"}
+
+
+@pytest.mark.parametrize("template", ["error.html", "error_fragment.html"])
+@pytest.mark.django_db
+def test_a_field_may_have_any_name(template, rf):
+    fields = {"items": "Choose fewer <b>items</b>.", "keys": "None of these."}
+    error = DomainError("invalid", "This cannot be done.", fields=fields)
+    assert error.messages == list(fields.items())
+    request = rf.get("/")
+    request.user = AnonymousUser()
+    shown = render_to_string(template, {"error": error}, request)
+    assert "Choose fewer &lt;b&gt;items&lt;/b&gt;." in shown
+    assert "keys" in shown and "None of these." in shown
 
 
 def test_what_nobody_foresaw_is_left_to_the_server():

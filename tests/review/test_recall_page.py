@@ -207,8 +207,17 @@ class TestPage:
 
 
 class TestPanel:
-    def test_it_is_empty_without_draws(self, reviewer):
-        assert panel(reviewer) == {}
+    @pytest.mark.parametrize(("minutes", "said"), [(4, "4 a day of each camera"), (0, "off here")])
+    def test_it_is_there_before_anything_was_drawn(self, client, reviewer, settings, minutes, said):
+        settings.AUDIT_MINUTES = minutes
+        client.force_login(reviewer)
+        text = client.get(reverse("review:dashboard")).content.decode()
+        assert f'href="{reverse("review:recall")}"' in text
+        assert "how much of what happens the rules miss" in text
+        assert said in text
+
+    def test_it_shows_nothing_to_those_who_review_nothing(self, device_user):
+        assert panel(device_user) == {}
 
     def test_it_tells_of_the_last_weeks(self, camera, reviewer):
         made = draw(camera, day=timezone.localdate() - timedelta(days=1))

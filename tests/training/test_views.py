@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from hitlsite import people
+from hitlsite.models import Membership
 from tests import factories
 from tests.cast import person
 from training.models import ExportRun
@@ -62,6 +63,49 @@ def test_an_export_is_asked_for_and_a_worker_is_woken(
     assert woken == [run.pk]
     assert run.filters == {"camera": camera.pk, "since": "2026-03-02"}
     assert run.image_form == "data_url"
+
+
+def test_a_camera_of_another_site_is_refused_at_its_field(as_admin, items, site, admin_user):
+    elsewhere = factories.camera()
+    Membership.objects.create(site=elsewhere.site, user=admin_user)
+    asked = {"site": site.pk, "camera": elsewhere.pk, "since": "2026-03-02", "image_form": "file"}
+    response = as_admin.post(LIST, asked)
+    foretold = as_admin.get(f"{LIST}foretold/", asked).content.decode()
+
+    html, said = response.content.decode(), f"not at {site.name}."
+    assert (response.status_code, html.count(said), foretold.count(said)) == (422, 1, 1)
+    assert 'value="2026-03-02"' in html
+    assert f"{elsewhere.name} ({elsewhere.site.name})" in html
+
+
+def test_too_few_items_are_said_on_the_form_itself(as_admin, exports_here, site, settings):
+    settings.MIN_CONFIRMED = 3
+    asked = {"site": site.pk, "since": "2026-03-02", "image_form": "data_url"}
+    response = as_admin.post(LIST, asked)
+
+    html = response.content.decode()
+    assert response.status_code >= 400
+    assert 'id="export-form"' in html and 'value="2026-03-02"' in html
+
+
+def test_a_run_that_does_not_know_its_items_yet_is_counting(as_admin, items, site, admin_user):
+    run = exports.start(by=admin_user, site=site)
+    ExportRun.objects.filter(pk=run.pk).update(state="running")
+
+    for address in (LIST, f"{LIST}{run.pk}/"):
+        html = as_admin.get(address).content.decode()
+        assert "counting" in html and "0 of 0" not in html
+
+
+def test_an_export_of_chosen_items_says_so(as_admin, items, site, admin_user):
+    chosen = {"items": [item.pk for item in items], "until": "2026-03-02"}
+    run = exports.start(by=admin_user, site=site, filters=chosen)
+
+    response = as_admin.get(f"/exports/{run.pk}/")
+
+    assert response.status_code == 200
+    shown = " ".join(response.content.decode().split())
+    assert "items chosen one by one" in shown and "until 2026-03-02" in shown
 
 
 def test_formats_and_a_variant_are_chosen_on_the_page(as_admin, items, site):

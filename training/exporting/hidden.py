@@ -17,9 +17,10 @@ import numpy as np
 
 from review.privacy import media
 from review.privacy.redact import redact_image
-from review.privacy.regions import Region, padded
+from review.privacy.regions import Region, covered_share, padded
 
 SMALLEST_PX = 16
+WHOLE_SHARE = 0.999
 MOST_CHANGE = {"mask": 6.0, "blur": 14.0, "pixelate": 14.0}
 
 
@@ -34,6 +35,28 @@ def still_shown(path: Path, regions: Sequence[Region], method: str) -> list[Regi
         redact_image(path, again_path, regions, method)
         image, again = media.read_image(path), media.read_image(again_path)
     return [region for region in regions if _change(image, again, region) > _most(region, method)]
+
+
+def shown_beside(
+    path: Path, regions: Sequence[Region], method: str, covered: Sequence[Region]
+) -> list[Region]:
+    """Return the redacted regions of a still that are neither redacted nor wholly masked.
+
+    Args:
+        covered: where people were masked afterwards; what lies under it has to be as solid.
+
+    Raises:
+        DomainError: the picture cannot be read.
+    """
+    masks = [padded(one) for one in covered]
+    under = [one for one in regions if masks and _is_under(one, masks)]
+    beside = [one for one in regions if one not in under]
+    shown = still_shown(path, under, "mask") if under else []
+    return shown + (still_shown(path, beside, method) if beside else [])
+
+
+def _is_under(region, masks) -> bool:
+    return covered_share(padded(region), masks) >= WHOLE_SHARE
 
 
 def _most(region, method) -> float:

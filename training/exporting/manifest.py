@@ -203,14 +203,15 @@ def _require_safe_names(content):
         name = row.get(key) if isinstance(row, dict) else None
         if not isinstance(name, str) or not belongs(name):
             raise ManifestError(f"names a file that cannot belong to an export: {name!r}")
-        if not _is_sha256(row.get("sha256")):
+        if not is_sha256(row.get("sha256")):
             raise ManifestError(f"gives no sha256 of {name}")
         label = row.get("yolo")
-        if label is not None and not (isinstance(label, dict) and _is_sha256(label.get("sha256"))):
+        if label is not None and not (isinstance(label, dict) and is_sha256(label.get("sha256"))):
             raise ManifestError(f"gives no sha256 of the labels of {name}")
 
 
-def _is_sha256(given) -> bool:
+def is_sha256(given) -> bool:
+    """Say whether something read from a file is written as a SHA-256 is."""
     return isinstance(given, str) and re.fullmatch("[0-9a-f]{64}", given) is not None
 
 

@@ -19,7 +19,7 @@ from training.exporting import coco, hidden, manifest, openai_jsonl, pictures
 from training.exporting.hashed import sha256_of
 from training.exporting.verify_formats import Masks, check_tables, check_yolo, people_outside
 
-Scan = Callable[[Path, Sequence[Region]], FaceScan]
+Scan = Callable[[Path, Sequence[Region], str], FaceScan]
 
 
 @dataclass
@@ -48,7 +48,8 @@ def verify(
     """Check every export in a folder.
 
     Args:
-        scan: looks for faces outside the given regions; its result must be "clear".
+        scan: looks for faces outside the given regions; its result must be "clear". It is told
+            the hash of the picture as it was reviewed, which is another where people are masked.
         person_detector: returns what looks for people where they are said to be masked, or None.
         recorded_sha256: returns what the hashes of manifests of a name were when they were
             written, none where that is not known; two folders may each hold one.
@@ -311,7 +312,7 @@ class _Export:
         if masks:
             for sentence in masks.problems(name, covered):
                 self._say(name, sentence)
-        found = scan(self._folder / name, [*regions, *covered])
+        found = scan(self._folder / name, [*regions, *covered], _reviewed_sha256(row))
         if found.result == "faces":
             where = ", ".join(_place(region) for region in found.regions)
             self._say(name, f"shows an unredacted face: {where}")
@@ -319,7 +320,7 @@ class _Export:
             self._say(name, f"could not be checked: {found.error.rstrip('.')}")
         elif found.detectors and "yunet" not in found.detectors:
             self._say(name, "could not be checked: there is no face detector on this machine")
-        shown = hidden.still_shown(self._folder / name, regions, method) if regions else ()
+        shown = hidden.shown_beside(self._folder / name, regions, method, covered)
         if shown:
             where = ", ".join(_place(region) for region in shown)
             self._say(name, f"is said to be redacted but is not: {where}")
@@ -355,6 +356,13 @@ def _covered(row, name):
     except (KeyError, TypeError, ValueError) as error:
         raise DomainError("manifest_invalid", f"{name} is masked in no known form.") from error
     return regions
+
+
+def _reviewed_sha256(row) -> str:
+    """Return the hash of the picture that people reviewed, before anybody in it was masked."""
+    masked = row.get("people_masked")
+    given = masked.get("source_sha256") if isinstance(masked, dict) else None
+    return given if manifest.is_sha256(given) else row["sha256"]
 
 
 def _is_sound(region) -> bool:

@@ -50,6 +50,11 @@ class ExportRun(Leased):
         return self.name or f"export {self.pk}"
 
     @property
+    def asked_filters(self):
+        """The (name, value) pairs of ``filters``, one of which may be called "items"."""
+        return list(self.filters.items())
+
+    @property
     def warned_lines(self):
         """How many lines show people, which a provider may drop them for."""
         return next((row["lines"] for row in self.files if "lines" in row), 0)

@@ -6,6 +6,7 @@ its own app.
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Prefetch, Q
@@ -112,6 +113,7 @@ class Trace:
     Attributes:
         files: (evidence, its scans, its redactions).
         rules: RuleHits in order.
+        held_at: when the first of two blind verdicts was given, see review.selectors.
     """
 
     item: TrainingItem
@@ -119,6 +121,7 @@ class Trace:
     rules: list
     decisions: list
     uses: list
+    held_at: datetime | None = None
 
 
 def item_trace(user, pk):
@@ -143,6 +146,7 @@ def item_trace(user, pk):
         rules=list(item.incident.rule_hits.all()) if item.incident else [],
         decisions=review.history(item, user),
         uses=uses_of(user, [item.pk])[item.pk],
+        held_at=review.held_at(item, user),
     )
 
 
@@ -161,7 +165,9 @@ def footage_trace(user, pk, *, after=None):
         raise NotFound(f"There is no footage {str(pk)[:20]}.")
     decided = Prefetch(
         "item__decisions",
-        queryset=review.readable_decisions(user).select_related("reviewer", "undone_by"),
+        queryset=review.readable_decisions(user)
+        .select_related("reviewer", "undone_by")
+        .order_by("pk"),
         to_attr="readable",
     )
     incidents = footage.incidents.filter(pk__gt=as_id(after) or 0).order_by("pk")

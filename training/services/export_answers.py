@@ -36,7 +36,7 @@ def _description(row, zones, lasted):
 def _photo_answer(pictures):
     """Say what is in a photo, for which no rule has a sentence."""
     counted = Counter(box.class_name for box in pictures[0].boxes)
-    seen = ", ".join(f"{total} {name}" for name, total in sorted(counted.items()))
+    seen = ", ".join(f"{name} x{total}" for name, total in sorted(counted.items()))
     return {
         "confidence": 1.0 if pictures[0].boxes_from == "reviewer" else 0.0,
         "description": f"photo: {seen or 'nothing that is looked for'}",

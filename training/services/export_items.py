@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from detection.models import Evidence
 from hitlsite.errors import DomainError
 from review.models import TrainingItem
-from review.services import privacy
+from review.services import first_looks, privacy
 from training.exporting.records import Item, Picture
 from training.services import export_answers
 from training.services.export_boxes import BoxReader
@@ -138,7 +138,8 @@ class ItemReader:
         file, content, _size = still
         where = self._boxes.people_in(file)
         try:
-            picture, content = self._masker.mask(picture, content, where, self._scanner)
+            needed = first_looks.needed_for(file.id, file.sha256)
+            picture, content = self._masker.mask(picture, content, where, self._scanner, needed)
         except DomainError as error:
             raise LeftOut(error.code) from error
         self._write(picture, content)

@@ -14,12 +14,13 @@ class PeopleMasker:
     def __init__(self):
         self._detector = inference.person_detector()
 
-    def mask(self, picture, content, boxes, scanner):
+    def mask(self, picture, content, boxes, scanner, needed=()):
         """Return (picture, content) without people, the same where there is nobody.
 
         Args:
             boxes: where people are known to be.
             scanner: looks for faces in what was written.
+            needed: the detectors that looked at the picture first; none of them may be missing.
 
         Raises:
             DomainError: not_masked, source_unreadable.
@@ -27,8 +28,9 @@ class PeopleMasker:
         source, copy = storage.scratch_path(".jpg"), storage.scratch_path(".jpg")
         try:
             source.write_bytes(content)
-            masks = self._masks(source, copy, picture, boxes, scanner)
+            masks = self._masks(source, copy, picture, boxes)
             if masks:
+                _require_clear(copy, picture, masks, scanner, needed)
                 content = copy.read_bytes()
         finally:
             source.unlink(missing_ok=True)
@@ -37,18 +39,29 @@ class PeopleMasker:
             return picture._replace(people=0, source_sha256=picture.sha256), content
         return _renamed(picture, content, masks), content
 
-    def _masks(self, source, copy, picture, boxes, scanner):
-        """Write the masked copy and return what it covers, checked for faces as well."""
-        from review.privacy.verify import check_image
+    def _masks(self, source, copy, picture, boxes):
+        """Write the masked copy and return what it covers."""
+        from review.privacy.regions import padded
         from training.exporting.masking import mask_people
 
-        hidden = _regions(picture.regions)
         # A head that was hidden is somebody's, whether or not a box was drawn around the body.
-        heads = [region.box_xyxy for region in hidden]
-        masks = mask_people(source, copy, [*boxes, *heads], self._detector)
-        if masks and check_image(copy, [*hidden, *masks], scanner).result != "clear":
-            raise DomainError("not_masked", "A face can still be seen after people were masked.")
-        return masks
+        # What hid it is masked whole: of a blur cut in half nobody can tell that it is one.
+        heads = [padded(region) for region in _regions(picture.regions)]
+        return mask_people(source, copy, [*boxes, *heads], self._detector)
+
+
+def _require_clear(copy, picture, masks, scanner, needed):
+    """Look for faces in a masked copy, as a proof of the export will look for them."""
+    from review.privacy.verify import check_image
+    from training.exporting.hidden import shown_beside
+
+    redacted = _regions(picture.regions)
+    look = check_image(copy, [*redacted, *masks], scanner, needed=needed)
+    if look.result != "clear":
+        message = look.error or "A face can still be seen after people were masked."
+        raise DomainError("not_masked", message)
+    if shown_beside(copy, redacted, picture.method, masks):
+        raise DomainError("not_masked", "A redaction can no longer be told in what was masked.")
 
 
 def _regions(text):

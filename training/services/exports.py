@@ -237,13 +237,18 @@ def verify(directory, *, progress=None):
     """
     from detection.services.inference import person_detector
     from review.privacy.verify import check_image
+    from review.services.first_looks import NeededByContent
     from review.services.privacy import face_scanner
     from training.exporting import verify as proof
 
-    scanner = face_scanner()
+    scanner, needed_for = face_scanner(), NeededByContent()
+
+    def scan(path, regions, sha256):
+        return check_image(path, regions, scanner, needed=needed_for(sha256))
+
     return proof.verify(
         Path(directory),
-        scan=lambda path, regions: check_image(path, regions, scanner),
+        scan=scan,
         person_detector=person_detector,
         recorded_sha256=_recorded_sha256,
         progress=progress or (lambda done, total: None),

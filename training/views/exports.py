@@ -24,24 +24,32 @@ def exports(request):
     """Show the exports, and queue another one."""
     runs = selectors.export_runs(request.user)
     form = ExportForm(request.POST or None, user=request.user, initial=_first_site(request.user))
+    status = 200
     if request.method == "POST" and form.is_valid():
-        site = form.cleaned_data["site"] or selectors.site_for(request.user)
-        with transaction.atomic():
-            run = export_service.start(
-                by=request.user,
-                site=site,
-                filters=form.filters(),
-                **form.wanted(),
-            )
-            tasks.run_soon(run)
-        return see_other("training:export", run.pk)
+        try:
+            return see_other("training:export", _started(request.user, form).pk)
+        except DomainError as error:
+            if error.status in (403, 404):
+                raise
+            form.refuse(error)
+            status = error.status
+    elif form.errors:
+        status = 422
     context = {
         "form": form,
         **_foretold_of(form, request.user),
         "runs": runs.defer("files")[:RUNS_SHOWN],
         "readiness": selectors.readiness(request.user),
     }
-    return page(request, "training/exports.html", context, status=422 if form.errors else 200)
+    return page(request, "training/exports.html", context, status=status)
+
+
+def _started(user, form):
+    site = form.cleaned_data["site"] or selectors.site_for(user)
+    with transaction.atomic():
+        run = export_service.start(by=user, site=site, filters=form.filters(), **form.wanted())
+        tasks.run_soon(run)
+    return run
 
 
 @never_cache
@@ -51,7 +59,9 @@ def foretold(request):
     """Answer htmx with what an export of this form would hold and leave out, and why."""
     selectors.export_runs(request.user)
     form = ExportForm(request.GET, user=request.user)
-    return render(request, "training/_foretold.html", _foretold_of(form, request.user))
+    refused = [sentence for told in form.errors.values() for sentence in told]
+    context = {"refused": refused, **_foretold_of(form, request.user)}
+    return render(request, "training/_foretold.html", context)
 
 
 def _foretold_of(form, user):

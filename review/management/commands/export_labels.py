@@ -4,6 +4,7 @@ from pathlib import Path
 
 from detection.services import cameras
 from hitlsite import commands
+from hitlsite.commands import counted
 from review.services import labels_export
 
 MOST_TOLD = 20
@@ -30,8 +31,11 @@ class Command(commands.Command):
         if options["json"]:
             commands.write_json(options["json"], vars(report))
         self.stdout.write(
-            f"{report.pictures} pictures with {report.boxes} boxes in {out},"
-            f" {report.negatives} of them reviewed negatives; {len(report.left_out)} left out"
+            f"{counted(report.pictures, 'picture')} with"
+            f" {counted(report.boxes, 'box', 'boxes')} in {out},"
+            f" of them reviewed negatives: {report.negatives}; left out:"
+            f" {counted(len(report.left_out), 'picture')} that may not leave,"
+            f" {counted(report.unconfirmed, 'box', 'boxes')} of items that are not confirmed"
         )
         for _, reason in report.left_out[:MOST_TOLD]:
             self.stderr.write(reason)

@@ -6,6 +6,7 @@ from django.core.management.base import CommandError
 
 from detection.services import cameras
 from hitlsite import commands
+from hitlsite.commands import counted
 from review.services import labels_import
 
 MOST_TOLD = 20
@@ -39,9 +40,10 @@ class Command(commands.Command):
         if options["json"]:
             commands.write_json(options["json"], vars(report))
         self.stdout.write(
-            f"{report.imported} pictures imported with {report.boxes} boxes,"
-            f" {report.negatives} of them reviewed negatives; {report.known} had boxes already,"
-            f" {len(report.unlabelled)} have no labels"
+            f"{counted(report.imported, 'picture')} imported with"
+            f" {counted(report.boxes, 'box', 'boxes')}, of them reviewed negatives:"
+            f" {report.negatives}; with boxes already: {report.known}, without labels:"
+            f" {len(report.unlabelled)}"
         )
         if report.added_classes:
             self.stdout.write(f"classes added: {', '.join(report.added_classes)}")
@@ -53,4 +55,6 @@ class Command(commands.Command):
         if len(problems) > MOST_TOLD:
             self.stderr.write(f"and {len(problems) - MOST_TOLD} more")
         if problems:
-            raise CommandError(f"{len(problems)} problems; nothing was taken of those files.")
+            raise CommandError(
+                f"{counted(len(problems), 'problem')}; nothing was taken of those files."
+            )

@@ -10,7 +10,7 @@ from PIL import Image
 from detection.models import Evidence
 from hitlsite import storage
 from hitlsite.errors import DomainError
-from review.services import filmstrips, thumbnails
+from review.services import filmstrips, privacy, redactions, thumbnails
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
@@ -117,3 +117,26 @@ def test_it_is_destroyed_with_the_original(camera):
     thumbnails.forget(evidence)
 
     assert not default_storage.exists(name)
+
+
+def test_no_small_picture_of_a_copy_is_left_once_another_is_in_its_place(
+    camera, reviewer, scanner, redact, django_capture_on_commit_callbacks
+):
+    item = factories.item(factories.incident(camera), privacy="faces")
+    privacy.apply_redaction(item, by=reviewer)
+    rows = redactions.evidence_of(item)
+    small = [thumbnails.thumbnail(row) for row in rows]
+    (clip,) = [row for row in rows if row.is_clip]
+    small.append(filmstrips.filmstrip(clip))
+
+    drawn = {"evidence": None, "box_xyxy": [0.1, 0.1, 0.2, 0.2]}
+    with django_capture_on_commit_callbacks(execute=True):
+        redact(item, reviewer, method="mask", drawn_regions=[drawn])
+
+    rows = redactions.evidence_of(item)
+    kept = [thumbnails.thumbnail(row) for row in rows]
+    assert not set(kept) & set(small)
+    assert not any(default_storage.exists(name) for name in small)
+
+    thumbnails.forget(rows[0])
+    assert all(default_storage.exists(name) for name in kept)

@@ -134,6 +134,17 @@ def test_rejected_items_and_other_sites_stay(tmp_path, camera, site, reviewer, s
     assert [path.stem for path in (tmp_path / "out/labels").iterdir()] == [f"item-{kept.pk}-photo"]
 
 
+def test_boxes_that_stay_for_want_of_a_verdict_are_counted(
+    tmp_path, camera, site, reviewer, scanner
+):
+    annotated(camera, reviewer)
+    open_item = annotated(camera, reviewer, boxes=((0, PERSON), (1, PERSON)))
+    TrainingItem.objects.filter(pk=open_item.pk).update(status="pending_review")
+    report = labels_export.export_labels(tmp_path / "out", site=site, scanner=scanner)
+
+    assert (report.pictures, report.unconfirmed) == (1, 2)
+
+
 def test_a_merge_is_applied_on_the_way_out(tmp_path, camera, site, reviewer, supervisor, scanner):
     item = annotated(camera, reviewer, boxes=[(2, PERSON)])
     classes = label_classes.ensure(site)
@@ -243,6 +254,19 @@ def test_an_unknown_class_is_added_only_when_asked(tmp_path, camera, site, scann
     assert LabelClass.objects.get(site=site, name="unicorn").index == 80
 
 
+def test_no_class_is_added_for_pictures_that_are_there_already(tmp_path, camera, site, scanner):
+    source = labelled_folder(tmp_path / "in", line="1 0.5 0.5 0.2 0.2\n")
+    folder = labels_import.read(source)
+    asked = {"camera": camera, "add_classes": True, "scanner": scanner}
+    labels_import.import_labels(folder, **asked)
+    LabelClass.objects.filter(site=site, name="unicorn").update(name="horse with horn")
+    report = labels_import.import_labels(folder, **asked)
+
+    assert (report.imported, report.known) == (0, 2)
+    assert (report.added_classes, report.problems) == ([], [])
+    assert not LabelClass.objects.filter(site=site, name="unicorn").exists()
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -267,15 +291,18 @@ def test_a_bomb_is_refused(tmp_path, camera, scanner, settings):
     assert not Photo.objects.exists()
 
 
-def test_the_commands_carry_labels_both_ways(tmp_path, camera, site, scanner, monkeypatch):
+def test_the_commands_carry_labels_both_ways(
+    tmp_path, camera, site, scanner, monkeypatch, capsys
+):
     for service in (labels_import, labels_export):
         monkeypatch.setattr(service, "face_scanner", lambda: scanner)
     source = labelled_folder(tmp_path / "in", line="7 0.5 0.5 0.2 0.2\n")
-    with pytest.raises(CommandError, match="1 problems"):
+    with pytest.raises(CommandError, match="1 problem;"):
         call_command("import_labels", str(source), camera=camera.name, json=tmp_path / "in.json")
     assert json.loads((tmp_path / "in.json").read_text())["imported"] == 1
     out = tmp_path / "out"
     call_command("export_labels", out=out, site=site.name, json=tmp_path / "out.json")
+    assert "1 picture with 1 box in" in capsys.readouterr().out
     assert json.loads((tmp_path / "out.json").read_text())["pictures"] == 1
     assert (out / "labels/a.txt").exists()
     with pytest.raises(CommandError, match="already"):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from detection.rules.config import parse_config
+from detection.services import cameras
 from hitlsite import audit
 from hitlsite.errors import Conflict, DomainError
 from review.models import TrainingItem
@@ -21,9 +23,7 @@ def _files(data_dir):
 def errors_of(outcomes):
     """Return what went wrong and was no refusal."""
     return [
-        one
-        for one in outcomes
-        if isinstance(one, Exception) and not isinstance(one, DomainError)
+        one for one in outcomes if isinstance(one, Exception) and not isinstance(one, DomainError)
     ]
 
 
@@ -137,4 +137,19 @@ def test_a_class_is_renamed_while_items_are_judged(camera, site, reviewer, super
             label_classes.rename(first.pk, f"class {number}", by=other)
 
     assert errors_of(at_once(judge, rename)) == []
+    assert numbers_are_true(site)
+
+
+def test_rules_are_saved_while_items_are_made(camera, site, scanner):
+    def convert():
+        for _ in range(3 * ROUNDS):
+            conversion.convert(factories.incident(camera, with_files=False), scanner=scanner)
+
+    def save():
+        for number in range(6 * ROUNDS):
+            rule = {"name": "loitering rule", "kind": "loitering", "classes": ["person"]}
+            rule["threshold_seconds"] = 30 + number
+            cameras.apply_config(camera, parse_config({"rules": [rule]}, file_name="rules"))
+
+    assert at_once(convert, save) == [None, None]
     assert numbers_are_true(site)

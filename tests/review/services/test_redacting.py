@@ -371,3 +371,15 @@ def test_a_verdict_is_undone_although_a_sealed_file_is_gone(item, reviewer):
         "redacted",
         redacted,
     )
+
+
+def test_nobody_redacts_what_they_may_not_see(item, reviewer, supervisor, no_scanner):
+    """An item that needs review shows its unredacted pictures to supervisors alone."""
+    item.status = item.Status.NEEDS_REVIEW
+    item.save(update_fields=["status"])
+
+    with pytest.raises(Forbidden, match="may not see the pictures"):
+        privacy.apply_redaction(item, by=reviewer, drawn_regions=[CORNER])
+    item.refresh_from_db()
+    assert item.requested_redaction is None
+    assert privacy.apply_redaction(item, by=supervisor).privacy == "redacted"

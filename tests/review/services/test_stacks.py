@@ -151,6 +151,23 @@ def test_a_confirmation_that_waits_and_turns_out_void_stands_for_nothing(stack, 
     assert [fresh(item).represented_by for item in stack] == [None, None, stack[1], None]
 
 
+def test_who_is_opened_again_meanwhile_stands_for_nobody(stack, reviewer, supervisor, monkeypatch):
+    first, *others = stack
+    hold = stacks._Representing.hold
+
+    def reopened_between(representing):
+        if representing.chosen == first:
+            decisions.reopen(first.pk, by=supervisor, note="wrong")
+        hold(representing)
+
+    monkeypatch.setattr(stacks._Representing, "hold", reopened_between)
+    outcome = stacks.decide(first.pk, by=reviewer, verdict="confirmed", item_ids=pks(stack))
+
+    assert (len(outcome.done), outcome.refused) == (4, [])
+    assert fresh(first).status == "pending_review"
+    assert [fresh(one).represented_by for one in others] == [None, others[0], others[0]]
+
+
 def test_strangers_and_what_is_elsewhere(stack, converted, reviewer, outsider):
     apart = converted(5000.0)
 

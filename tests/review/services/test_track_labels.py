@@ -289,3 +289,21 @@ def test_without_a_redacted_copy_nothing_is_offered(rejected, scanner):
     with pytest.raises(Conflict, match="no redacted copy"):
         hard_negatives.offer(rejected, scanner=scanner)
     assert track_frames.of_item(rejected) == []
+
+
+def test_an_item_that_was_decided_anew_meanwhile_keeps_none_of_the_frames(
+    confirmed, reviewer, supervisor, scanner, monkeypatch
+):
+    find = track_frames._diverse
+
+    def slow(*given):
+        found = find(*given)
+        decisions.reopen(confirmed.pk, by=supervisor, note="look again")
+        decisions.decide(confirmed.pk, by=reviewer, verdict="confirmed")
+        return found
+
+    monkeypatch.setattr(track_frames, "_diverse", slow)
+    with pytest.raises(Conflict) as refusal:
+        propagation.propagate(confirmed, by=reviewer, scanner=scanner)
+    assert refusal.value.code == "item_moved_on"
+    assert track_frames.of_item(confirmed) == []

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from detection.models import Incident, IncidentEvent
 from hitlsite import audit
-from hitlsite.errors import DomainError, Forbidden
+from hitlsite.errors import DomainError, Forbidden, NotFound
 from hitlsite.models import AuditEntry
 from review.models import Webhook, WebhookDelivery
-from review.services import pictures, webhook_delivery, webhooks
+from review.services import pictures, privacy, webhook_delivery, webhooks
 from review.services.decisions import decide
 from review.tasks import notify
 from tests import factories
@@ -236,7 +236,20 @@ class TestDelivering:
 
     def test_a_test_message_is_sent_at_once(self, waiting, server, admin_user):
         assert webhook_delivery.send_test(waiting, by=admin_user).is_taken
-        assert json.loads(server.taken[0][1])["event"] == "test"
+        sent = json.loads(server.taken[0][1])
+        assert (sent["event"], sent["link"]) == ("test", None)
+        listed = WebhookDelivery.objects.get(event="test")
+        assert (listed.state, listed.attempts) == (State.DELIVERED, 1)
+        assert str(listed.uuid) == sent["id"]
+
+    def test_a_test_message_that_nobody_takes_is_listed_too(
+        self, waiting, server, admin_user, settings
+    ):
+        settings.PUBLIC_URL, server.answer = "https://look.example", says(500)
+        assert not webhook_delivery.send_test(waiting, by=admin_user).is_taken
+        listed = WebhookDelivery.objects.get(event="test")
+        assert (listed.state, listed.answer_status) == (State.GIVEN_UP, 500)
+        assert listed.payload["link"].startswith("https://look.example/")
 
 
 class TestPictures:
@@ -252,22 +265,22 @@ class TestPictures:
         source = factories.footage(camera, starts_at=timezone.now() - timedelta(seconds=30))
         return factories.incident(footage=source)
 
-    @pytest.mark.parametrize("privacy", ["faces", "failed", "unscanned"])
+    @pytest.mark.parametrize("found", ["faces", "failed", "unscanned"])
     def test_an_unredacted_picture_is_never_shown(
-        self, client, camera, picture_hook, server, privacy
+        self, client, camera, picture_hook, server, found
     ):
-        factories.item(self.incident(camera), privacy=privacy)
+        factories.item(self.incident(camera), privacy=found)
         assert client.get(self.link_of(server)).status_code == 404
 
     def test_without_an_item_there_is_no_picture(self, client, camera, picture_hook, server):
         self.incident(camera)
         assert client.get(self.link_of(server)).status_code == 404
 
-    @pytest.mark.parametrize("privacy", ["clear", "redacted"])
+    @pytest.mark.parametrize("found", ["clear", "redacted"])
     def test_a_private_picture_is_shown_without_a_login(
-        self, client, camera, picture_hook, server, privacy
+        self, client, camera, picture_hook, server, found
     ):
-        item = factories.item(self.incident(camera), privacy=privacy)
+        item = factories.item(self.incident(camera), privacy=found)
         link = self.link_of(server)
         answer = client.get(link)
         assert answer.status_code == 200
@@ -292,6 +305,23 @@ class TestPictures:
         link = self.link_of(server)
         item.incident.evidence.filter(kind="frame_peak").update(sha256="0" * 64)
         assert client.get(link).status_code == 404
+
+    def test_what_was_looked_at_is_what_is_shown(self, camera, picture_hook, reviewer, monkeypatch):
+        item = factories.item(self.incident(camera), privacy="faces")
+        privacy.apply_redaction(item, by=reviewer)
+        token = pictures.link(picture_hook, item.incident_id).rstrip("/").rpartition("/")[2]
+        look = privacy.check_file
+
+        def undone_right_after(*given, **options):
+            look(*given, **options)
+            privacy.undo_redaction(item, by=reviewer)
+
+        monkeypatch.setattr(privacy, "check_file", undone_right_after)
+        shown = pictures.find(token)
+        assert shown.sha256 != shown.original_sha256
+        assert item.incident.evidence.get(pk=shown.pk).sha256 == shown.original_sha256
+        with pytest.raises(NotFound):
+            pictures.find(token)
 
     def test_links_end(self, client, camera, picture_hook, server, monkeypatch):
         factories.item(self.incident(camera))

@@ -6,6 +6,9 @@ import pytest
 
 from detection.vision.types import Detections
 from hitlsite.errors import DomainError
+from review.privacy.redact import redact_image
+from review.privacy.regions import Region, padded
+from training.exporting.hidden import shown_beside
 from training.exporting.masking import is_covered, mask_people, visible_people
 
 
@@ -108,3 +111,35 @@ def test_real_people_are_gone(material, model_dir, tmp_path, settings):
 
     assert regions
     assert visible_people(tmp_path / "out.jpg", regions, detector) == []
+
+
+HEAD = Region((0.4, 0.3, 0.6, 0.7), "yunet", 0.9)
+
+
+@pytest.fixture
+def blurred(tmp_path):
+    """Return the path of a picture of noise, 200 x 100, with HEAD blurred in it."""
+    noise = np.random.default_rng(7).integers(0, 255, (100, 200, 3), np.uint8)
+    source, path = tmp_path / "noise.png", tmp_path / "blurred.jpg"
+    cv2.imwrite(str(source), noise)
+    redact_image(source, path, [HEAD], "blur")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("box", "is_told"),
+    [(padded(HEAD), True), ((0.38, 0.25, 0.5, 0.75), False)],
+    ids=["whole", "cut in half"],
+)
+def test_a_redaction_is_masked_whole_or_can_no_longer_be_told(blurred, tmp_path, box, is_told):
+    masks = mask_people(blurred, tmp_path / "out.jpg", [box], None)
+
+    shown = shown_beside(tmp_path / "out.jpg", [HEAD], "blur", masks)
+    assert shown == ([] if is_told else [HEAD])
+
+
+def test_a_mask_that_was_never_put_there_excuses_no_redaction(tmp_path, blurred):
+    claimed = [Region((0.0, 0.0, 1.0, 1.0), "drawn", 1.0)]
+
+    assert shown_beside(blurred, [HEAD], "blur", ()) == []
+    assert shown_beside(blurred, [HEAD], "blur", claimed) == [HEAD]

@@ -323,7 +323,7 @@ def test_a_person_detector_alone_proves_no_picture(foreign):
 
     scanner = FaceScanner(yunet_path=None, person_detector=NobodyThere())
     name = put_picture(foreign, factories.jpeg(np.full((50, 60, 3), 99, np.uint8)))
-    report = verify(foreign, scan=lambda path, regions: check_image(path, regions, scanner))
+    report = verify(foreign, scan=lambda path, regions, sha256: check_image(path, regions, scanner))
 
     assert report.problems == [
         f"{name}: could not be checked: there is no face detector on this machine."

@@ -228,7 +228,7 @@ def test_a_marked_photo_is_an_item_like_any_other(photo_item, site, admin_user, 
     lines, coco, manifest = read_export(folder)
 
     answer = json.loads(lines[-1]["messages"][2]["content"])
-    assert answer["description"] == "photo: 1 person"
+    assert answer["description"] == "photo: person x1"
     assert (answer["rules"], answer["duration_seconds"]) == ([], 0.0)
     row = manifest["lines"][-1]
     assert (row["item"], row["incident"], row["footage"]) == (photo_item.pk, None, None)

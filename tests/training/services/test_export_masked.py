@@ -1,5 +1,6 @@
 """The variant without people: nobody in it, and nothing unmasked that is not found."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -105,3 +106,29 @@ def test_a_box_of_somebody_who_is_not_masked_is_found(masked, site, how):
 
     name = content["images"][-1]["file_name"]
     assert f"{name}: has a person's box that is not masked." in exports.verify(masked).problems
+
+
+@pytest.mark.slow
+def test_blurred_heads_of_real_people_are_masked_whole(material, model_dir, tmp_path):
+    from review.privacy.regions import Region
+    from review.privacy.verify import redact_and_verify_image
+    from review.services.privacy import face_scanner
+    from training.exporting.hidden import shown_beside
+    from training.exporting.records import Picture
+    from training.services.export_masking import PeopleMasker
+
+    source = material / "images/coco128/images/train2017/000000000389.jpg"
+    scanner, blurred = face_scanner(), tmp_path / "blurred.jpg"
+    done = redact_and_verify_image(source, blurred, scanner.scan_image(source), "blur", scanner)
+    content = blurred.read_bytes()
+    sha256, told = hashlib.sha256(content).hexdigest(), [one.as_dict() for one in done.regions]
+    about = (sha256, len(content), 640, 480, "photo", 0.0, (), "reviewer", "blur")
+    picture = Picture("images/a.jpg", *about, json.dumps(told), (), False, 1)
+    body = (0.3, 0.2, 0.6, 0.9)
+    masked, content = PeopleMasker().mask(picture, content, [body], scanner)
+
+    out = tmp_path / "masked.jpg"
+    out.write_bytes(content)
+    masks = [Region.from_dict(values) for values in json.loads(masked.masks)]
+    assert done.verified and done.regions
+    assert shown_beside(out, done.regions, "blur", masks) == []

@@ -31,14 +31,22 @@ class Command(DoorCommand):
     def add_arguments(self, parser):
         parser.add_argument("--no-serve", action="store_true", help="end after the summary")
         parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--site", default="", help="needed where there are several sites")
 
-    def handle(self, *args, no_serve, port, **options):
+    def handle(self, *args, no_serve, port, site, **options):
         call_command("migrate", verbosity=0)
-        site = cameras.find_site()
+        site = cameras.find_site(site)
         credentials = self._make_people(site)
         scene, config = self._make_scene()
         self.stdout.write(f"Watching {scene.name}, a rendered scene with three visitors.")
-        call_command("watch", video=str(scene), camera=CAMERA, config=config, stdout=self.stdout)
+        call_command(
+            "watch",
+            video=str(scene),
+            camera=CAMERA,
+            site=site.name,
+            config=config,
+            stdout=self.stdout,
+        )
         self._summarise(credentials)
         if not no_serve:
             call_command("up", port=port)
