@@ -5,6 +5,7 @@ const FRESH_SHARE = 0.8; // of a claim's time; an older page may show what someb
 const held = new Map(); // id -> {id, url, main, title, until}
 const fetching = new Map(); // id -> a promise that it is at hand, or cannot be had
 const decided = new Set(); // verdicts that are on their way: the server may not know of them yet
+const judged = new Set(); // since this page was loaded
 let wanted = [];
 let releaseAt = null;
 let turn = 0;
@@ -135,8 +136,18 @@ export function putBack(entry) {
   wanted = [entry.id, ...wanted.filter((id) => id !== entry.id)];
 }
 
-export const mark = (id) => decided.add(Number(id));
+export const mark = (id) => {
+  decided.add(Number(id));
+  judged.add(Number(id));
+};
 export const unmark = (id) => decided.delete(Number(id));
+export const takeBack = (id) => {
+  unmark(id);
+  judged.delete(Number(id));
+};
+
+/* Says whether a verdict on an item was given here: what was fetched before it knows nothing of it. */
+export const isJudged = (id) => judged.has(Number(id));
 
 function drop(ids) {
   for (const id of ids) held.delete(id);

@@ -66,6 +66,10 @@ class ItemPage {
     clearTimeout(this.loading);
     if (this.player) this.player.video.preload = "auto";
     for (const picture of this.root.querySelectorAll("img[data-src]")) {
+      // A verdict may have ended the right to see what stands beside this item.
+      const other = picture.closest("[data-similar]")?.dataset.similar;
+      if (other && ahead.isJudged(other)) picture.removeAttribute("data-src");
+      if (!picture.dataset.src) continue;
       picture.src = picture.dataset.src;
       delete picture.dataset.src;
     }

@@ -73,7 +73,7 @@ const settled = (id) => document.querySelector(`[data-pending="${id}"]`)?.remove
 
 /* Brings an item back whose verdict was refused; what was on the screen is next in line again. */
 function bringBack(entry, refusal) {
-  ahead.unmark(entry.id);
+  ahead.takeBack(entry.id);
   settled(entry.id);
   delete entry.form.dataset.sent;
   entry.fieldset.disabled = false;

@@ -100,11 +100,7 @@ def test_a_run_that_does_not_know_its_items_yet_is_counting(as_admin, items, sit
 def test_an_export_of_chosen_items_says_so(as_admin, items, site, admin_user):
     chosen = {"items": [item.pk for item in items], "until": "2026-03-02"}
     run = exports.start(by=admin_user, site=site, filters=chosen)
-
-    response = as_admin.get(f"/exports/{run.pk}/")
-
-    assert response.status_code == 200
-    shown = " ".join(response.content.decode().split())
+    shown = " ".join(as_admin.get(f"/exports/{run.pk}/").content.decode().split())
     assert "items chosen one by one" in shown and "until 2026-03-02" in shown
 
 
@@ -123,7 +119,6 @@ def test_formats_and_a_variant_are_chosen_on_the_page(as_admin, items, site):
 def test_what_no_export_has_is_refused(as_admin, items, site, wanted):
     asked = {"site": site.pk, "image_form": "file", **wanted}
     api = as_admin.post("/api/v1/exports/", json.dumps(wanted), content_type="application/json")
-
     assert as_admin.post(LIST, asked).status_code == 422
     assert (api.status_code, ExportRun.objects.count()) == (422, 0)
 
@@ -134,12 +129,11 @@ def test_what_would_be_left_out_is_told_before(as_admin, items, site, camera):
         told = as_admin.get(page).content.decode()
         assert "not confirmed: rejected" in told
         assert "would be looked at" in told
-    narrowed = as_admin.get(f"{LIST}foretold/?image_form=file&since=2030-01-01").content.decode()
-    assert "at least 3 needed" in narrowed
+    narrowed = as_admin.get(f"{LIST}foretold/?image_form=file&since=2030-01-01")
+    assert b"at least 3 needed" in narrowed.content
     for odd in ("since=soon", "camera=x", "site=99999", "until=9999-12-31", ""):
         told = as_admin.get(f"{LIST}foretold/?{odd}")
-        assert told.status_code == 200
-        assert "Nothing can be said" in told.content.decode()
+        assert (told.status_code, b"not possible" in told.content) == (200, True), odd
 
 
 def test_what_would_be_left_out_is_told_to_admins_only(client, items, reviewer):
