@@ -291,9 +291,7 @@ def test_a_bomb_is_refused(tmp_path, camera, scanner, settings):
     assert not Photo.objects.exists()
 
 
-def test_the_commands_carry_labels_both_ways(
-    tmp_path, camera, site, scanner, monkeypatch, capsys
-):
+def test_the_commands_carry_labels_both_ways(tmp_path, camera, site, scanner, monkeypatch, capsys):
     for service in (labels_import, labels_export):
         monkeypatch.setattr(service, "face_scanner", lambda: scanner)
     source = labelled_folder(tmp_path / "in", line="7 0.5 0.5 0.2 0.2\n")
