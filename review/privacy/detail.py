@@ -10,7 +10,8 @@ nothing hidden 99% of the patches kept 0.79 or more, and all were refused but on
 Of 1105 patches of 4 to 160 px in photographs, 1 blurred, 2 pixelated (all three of 4 px) and none
 masked were refused wrongly; of those left as they were all above 12 px were refused, and 419 of
 444 up to there. A single blur by a 24th of the face is refused at about half of the patches, by a
-16th at few. What was pixelated before and is pixelated again may be refused where a face is below 18 px.
+16th at few. What was pixelated before and is pixelated again may be refused where a face is below
+18 px.
 Comparing takes about a third of the time that redacting the clip did.
 """
 
