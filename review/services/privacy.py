@@ -14,6 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
+from detection.models import Evidence
 from hitlsite import storage
 from hitlsite.errors import Conflict, DomainError, Forbidden
 from review.models import PrivacyScan, Redaction, TrainingItem
@@ -45,6 +46,8 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 Privacy, Proposal = TrainingItem.Privacy, TrainingItem.Proposal
+# What was drawn on a clip at one moment is hidden in frames taken from it so near to that moment.
+DRAWN_NEAR_SECONDS = 1.0
 
 
 def propose(item, *, scanner=None, at=None):
@@ -93,9 +96,11 @@ def _put_in_place(item, by, at):
 def _drafts(item, method, drawn, by, scanner):
     """Return an unsaved Redaction for every file with a region, found, drawn or on record."""
     scans, drafts = redactions.latest_scans(item), []
-    for evidence in redactions.evidence_of(item):
+    files = redactions.evidence_of(item)
+    clips = {one.pk: one for one in files if one.is_clip}
+    for evidence in files:
         scan = scans.get(evidence.pk)
-        mine = [one for one in drawn if one["evidence"] in (None, evidence.pk)]
+        mine = _drawn_on(evidence, drawn, clips)
         if scan is None or (scan.result == PrivacyScan.Result.CLEAR and not mine):
             continue
         draft = Redaction(
@@ -116,6 +121,22 @@ def _drafts(item, method, drawn, by, scanner):
             draft.path = ""
         drafts.append(draft)
     return drafts
+
+
+def _drawn_on(evidence, drawn, clips):
+    """Return the drawn regions of a file; a frame taken from a clip has those of the clip then."""
+    mine = [one for one in drawn if one["evidence"] in (None, evidence.pk)]
+    if evidence.kind != Evidence.Kind.TRACK_FRAME:
+        return mine
+    for one in drawn:
+        clip = clips.get(one["evidence"])
+        if clip is None:
+            continue
+        at_seconds = one.get("at_seconds")
+        moment = evidence.at_seconds - clip.at_seconds
+        if at_seconds is None or abs(at_seconds - moment) <= DRAWN_NEAR_SECONDS:
+            mine.append({**one, "evidence": evidence.pk, "at_seconds": None})
+    return mine
 
 
 def _refuse_unseen(draft):

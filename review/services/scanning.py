@@ -156,7 +156,8 @@ def stored_file(name, sha256):
 
 def locked_item(pk):
     """Return an item whose row this transaction holds."""
-    return TrainingItem.objects.select_for_update(of=("self",)).select_related("site").get(pk=pk)
+    held = TrainingItem.objects.select_for_update(of=("self",), no_key=True)
+    return held.select_related("site").get(pk=pk)
 
 
 def items_to_rescan(*, at=None):

@@ -191,9 +191,11 @@ def moved_since(versions):
     Args:
         versions: {item id: version}.
     """
-    pks, unmoved = list(versions), set()
+    pks, unmoved = sorted(versions), set()
     for start in range(0, len(pks), CHUNK):
-        rows = TrainingItem.objects.select_for_update().filter(
+        # In the order in which a batch of verdicts holds them, or each waits for the other.
+        held = TrainingItem.objects.select_for_update(no_key=True).order_by("pk")
+        rows = held.filter(
             **exactly("pk", pks[start : start + CHUNK]), status=TrainingItem.Status.CONFIRMED
         )
         unmoved.update(

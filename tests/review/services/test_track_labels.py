@@ -307,3 +307,27 @@ def test_an_item_that_was_decided_anew_meanwhile_keeps_none_of_the_frames(
         propagation.propagate(confirmed, by=reviewer, scanner=scanner)
     assert refusal.value.code == "item_moved_on"
     assert track_frames.of_item(confirmed) == []
+
+
+@pytest.mark.parametrize(
+    ("is_throughout", "near"), [(True, [True] * 3), (False, [True, False, False])]
+)
+def test_what_is_drawn_on_the_clip_is_hidden_in_its_frames(
+    confirmed, reviewer, supervisor, scanner, is_throughout, near
+):
+    made = propagation.propagate(confirmed, by=reviewer, scanner=scanner)
+    moments = sorted(one.evidence.at_seconds - START for one in made)
+    at_seconds = None if is_throughout else moments[0] - 0.9
+    assert is_throughout or moments[1] - at_seconds > 1.1
+    decisions.reopen(confirmed.pk, by=supervisor, note="a badge can be read")
+    confirmed.refresh_from_db()
+    clip = confirmed.incident.evidence.get(kind="clip")
+    badge = {"evidence": clip.pk, "box_xyxy": [0.0, 0.0, 0.2, 0.2], "at_seconds": at_seconds}
+
+    privacy.apply_redaction(confirmed, by=supervisor, drawn_regions=[badge])
+    proposing.propose_waiting(confirmed.pk, scanner=scanner)
+
+    rows = Redaction.objects.filter(state="applied", evidence__kind="track_frame")
+    drawn_on = {row.evidence_id: bool(row.drawn_regions) for row in rows if row.drawn_regions}
+    in_time = sorted(made, key=lambda one: one.evidence.at_seconds)
+    assert [drawn_on.get(one.evidence_id, False) for one in in_time] == near
