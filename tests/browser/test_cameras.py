@@ -96,7 +96,7 @@ def test_a_camera_is_added_by_keyboard_alone(sign_in, visit, supervisor, complai
     page.keyboard.press("Enter")
 
     expect(page.locator("h1")).to_have_text("Yard")
-    expect(page.get_by_role("status")).to_contain_text("Yard is added")
+    expect(page.locator("#toasts")).to_contain_text("Yard is added")
     expect(page.get_by_text("No rules yet:")).to_be_visible()
     assert Camera.objects.get().detect_url == "rtsp://10.0.0.7/yard"
     assert complaints == []
@@ -173,7 +173,7 @@ def test_files_are_looked_at_then_imported(sign_in, visit, supervisor, seen_came
     page.get_by_role("button", name="Import", exact=True).click()
 
     expect(page).to_have_url(re.compile(reverse("detection:camera", args=[seen_camera.pk]) + "$"))
-    expect(page.get_by_role("status")).to_contain_text("are imported")
+    expect(page.locator("#toasts")).to_contain_text("are imported")
     assert seen_camera.zones.get().polygon == [[0, 0], [0.5, 0], [0.5, 0.5]]
     assert complaints == []
 
