@@ -24,7 +24,7 @@ from review.privacy.regions import (
     padded,
 )
 
-ROUNDS = 3
+ROUNDS = 5
 SAME_BODY_SHARE = 0.9
 LEAST_WIDTH_SHARE = 0.33
 NECK_SHARE = 0.2
