@@ -99,12 +99,12 @@ class _Pair:
         box = (math.floor(left * width), math.floor(top * height))
         box += (math.ceil(right * width), math.ceil(bottom * height))
         part = np.s_[box[1] : box[3], box[0] : box[2]]
-        before, after = (_fine(one[part], face_px) for one in (self._before, self._after))
+        before, after = (fine_detail(one[part], face_px) for one in (self._before, self._after))
         limit = TINY_LIMIT if face_px < TINY_PX else LIMIT
         if kept_share(before, after) <= limit:
             return
         if self._is_planned(box, face_px):
-            coarse = _fine(self._coarse[part], face_px)
+            coarse = fine_detail(self._coarse[part], face_px)
             if kept_share(before - coarse, after - coarse) <= limit:
                 return
         raise _still_there(region, at_seconds)
@@ -153,6 +153,11 @@ class _Pair:
         return picture
 
 
+def is_flat(fine: np.ndarray) -> bool:
+    """Say whether a patch's fine detail is too little to show anything."""
+    return float((fine * fine).sum()) < FLAT**2 * fine.size
+
+
 def kept_share(mine: np.ndarray, others: np.ndarray) -> float:
     """Return how much of a patch's fine detail another picture of it still has, about 0..1.
 
@@ -165,9 +170,9 @@ def kept_share(mine: np.ndarray, others: np.ndarray) -> float:
     Returns:
         1.0 where nothing changed; 0.0 where there was nothing to keep.
     """
-    energy = _tile_sums(mine * mine)
-    if energy.sum() < FLAT**2 * mine.size:
+    if is_flat(mine):
         return 0.0
+    energy = _tile_sums(mine * mine)
     largest = np.maximum(np.maximum(energy, _tile_sums(others * others)), 1e-9)
     shared = _tile_sums(mine * others) * np.sqrt(energy / largest)
     return float(shared.sum() / energy.sum())
@@ -180,8 +185,8 @@ def _tile_sums(values):
     return values
 
 
-def _fine(part, face_px):
-    """Return what of a patch is finer than a sixteenth of the face, large faces made smaller."""
+def fine_detail(part: np.ndarray, face_px: float) -> np.ndarray:
+    """Return what of a (h, w) patch is finer than a sixteenth of the face, large faces smaller."""
     part, scale = part.astype(np.float32), min(LARGEST_PX / face_px, 1.0)
     if scale < 1.0:
         width, height = (max(round(side * scale), 1) for side in part.shape[::-1])

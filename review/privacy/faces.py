@@ -26,7 +26,8 @@ NO_DETECTOR = "Neither a face detector nor a person detector could run."
 # A file shows faces if a finding reaches its detector's score. Then the doubtful findings down to
 # HIDE_MARGIN below it are hidden as well, and a second look at what was written counts all down to
 # STRICT_MARGIN below: stricter than the first look, and still above what a new encoding, which
-# shifts every score a little, could lift out of what was left alone.
+# shifts every score a little, could lift out of what was left alone. If it counts any, what is
+# doubtful in it is hidden too, for the same reason: one more encoding follows.
 HIDE_MARGIN, STRICT_MARGIN = 0.1, 0.05
 THREADS = 2
 
@@ -41,6 +42,7 @@ class FaceScan:
         detectors: which of "yunet", "mediapipe" and "head" ran on every frame.
         frames_scanned: 1 for a still.
         error: one sentence where the result is "failed", else "".
+        doubtful: what a second look saw that is too faint to count as seen, unpadded.
     """
 
     result: str
@@ -48,6 +50,7 @@ class FaceScan:
     detectors: tuple[str, ...]
     frames_scanned: int
     error: str = ""
+    doubtful: tuple[Region, ...] = ()
 
 
 @dataclass
@@ -57,10 +60,12 @@ class _Findings:
     Attributes:
         least: the score from which a finding of a detector makes the file one with faces.
         floors: the score from which a finding is kept if the file is one.
+        is_second: keep apart what does not reach ``least``.
     """
 
     least: dict[str, float]
     floors: dict[str, float]
+    is_second: bool
     regions: list[Region] = field(default_factory=list)
     error: str = ""
     frames: int = 0
@@ -75,10 +80,11 @@ class _Findings:
         return tuple(name for name, runs in self.runs.items() if runs and runs == self.frames)
 
     def scan(self) -> FaceScan:
-        has_face = any(one.score >= self.least.get(one.source, 0.0) for one in self.regions)
-        result = "failed" if self.error else "faces" if has_face else "clear"
-        regions = () if result == "clear" else tuple(self.regions)
-        return FaceScan(result, regions, self.detectors, self.frames, self.error)
+        counted = [one for one in self.regions if one.score >= self.least.get(one.source, 0.0)]
+        result = "failed" if self.error else "faces" if counted else "clear"
+        regions = () if result == "clear" else tuple(counted if self.is_second else self.regions)
+        doubtful = tuple(set(self.regions) - set(counted)) if self.is_second else ()
+        return FaceScan(result, regions, self.detectors, self.frames, self.error, doubtful)
 
 
 class FaceScanner:
@@ -175,10 +181,11 @@ class FaceScanner:
         return findings.scan()
 
     def _begin(self, is_second):
-        counts, keeps = (STRICT_MARGIN, STRICT_MARGIN) if is_second else (0.0, HIDE_MARGIN)
+        counts = STRICT_MARGIN if is_second else 0.0
         return _Findings(
             least={name: score - counts for name, score in self.scores.items()},
-            floors={name: score - keeps for name, score in self.scores.items()},
+            floors={name: score - HIDE_MARGIN for name, score in self.scores.items()},
+            is_second=is_second,
         )
 
     def _look_at(self, clip_frame, looks, pool):

@@ -24,7 +24,7 @@ from review.privacy.regions import (
     padded,
 )
 
-ROUNDS = 5
+ROUNDS = 3
 SAME_BODY_SHARE = 0.9
 LEAST_WIDTH_SHARE = 0.33
 NECK_SHARE = 0.2
@@ -154,12 +154,13 @@ def _judged(scan: FaceScan, recorded: Sequence[Region], needed: Sequence[str]) -
     if scan.error == NO_DETECTOR and is_of_motion and not missing:
         return _judged_by_motion(scan, recorded)
     residuals = _residuals(scan.regions, recorded)
+    seen = replace(scan, regions=residuals, doubtful=_residuals(scan.doubtful, recorded))
     if scan.result == "failed":
-        return replace(scan, regions=residuals)
+        return seen
     if missing:
         error = f"The {missing[0]} detector looked at it first and could not look again."
-        return replace(scan, result="failed", regions=residuals, error=error)
-    return replace(scan, result="faces" if residuals else "clear", regions=residuals)
+        return replace(seen, result="failed", error=error)
+    return replace(seen, result="faces" if residuals else "clear")
 
 
 def _judged_by_motion(scan: FaceScan, recorded: Sequence[Region]) -> FaceScan:
@@ -230,7 +231,7 @@ def _redact_and_verify(kind, src, dst, regions, method, rounds) -> RedactionRepo
             kind.redact(src, draft, regions, method)
             check = kind.check(draft, regions)
             while check.result == "faces" and number < rounds:
-                regions += tuple(_masked(seen, number) for seen in check.regions)
+                regions += tuple(_masked(seen, number) for seen in check.regions + check.doubtful)
                 kind.redact(src, draft, regions, method)
                 check = kind.check(draft, regions)
                 number += 1

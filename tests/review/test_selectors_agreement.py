@@ -77,7 +77,7 @@ def test_a_supervisor_s_last_word_is_no_pair(pairs, supervisor):
 
 def test_what_does_not_stand_does_not_count(camera, reviewer, second_reviewer, supervisor):
     both(camera, reviewer, second_reviewer)
-    decisions.undo(by=second_reviewer)
+    decisions.undo(by=second_reviewer, at=NOW)
     held = item(camera, mode="double")
     decisions.decide(held.pk, by=reviewer, verdict="confirmed")
     decisions.decide(item(camera).pk, by=reviewer, verdict="confirmed")

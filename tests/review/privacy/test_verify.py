@@ -38,6 +38,22 @@ class Everywhere(ColourDetector):
         return Detections(box, np.array([0.9], np.float32), ("person",))
 
 
+class Doubting(ColourDetector):
+    """Sees somebody faintly on the right at its first look, and somebody on the left or nobody."""
+
+    def __init__(self, left_score):
+        super().__init__()
+        self.left_score = left_score
+
+    def detect(self, image, at_seconds):
+        self.calls += 1
+        if self.calls > 1:
+            return Detections.empty()
+        boxes = np.array([(0.1, 0.1, 0.2, 0.9), (0.7, 0.1, 0.8, 0.9)], np.float32)
+        scores = np.array([self.left_score, 0.17], np.float32)
+        return Detections(boxes, scores, ("person", "person"))
+
+
 class HeadDetector(ColourDetector):
     """Sees a person only where the head is, and then from the body's edges."""
 
@@ -96,6 +112,13 @@ def test_what_the_first_scan_missed_is_masked(method, two_people, out):
     image = cv2.imread(str(out))
     assert image[62:85, 66:80].max() < 12
     assert check_image(out, report.regions, scanner()).result == "clear"
+
+
+@pytest.mark.parametrize(("left_score", "rounds", "masked"), [(0.9, 1, 2), (0.17, 0, 0)])
+def test_what_is_doubtful_is_masked_with_what_counts(left_score, rounds, masked, two_people, out):
+    look = scanner(Doubting(left_score))
+    report = redact_and_verify_image(two_people, out, CLEAR, "blur", look)
+    assert (report.verified, report.rounds, len(report.regions)) == (True, rounds, masked)
 
 
 def test_a_file_is_checked_against_its_own_record(two_people, out):
