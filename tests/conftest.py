@@ -40,9 +40,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what needs a browser or a server, and keep all browser tests in one worker."""
+    """Mark what needs a browser or a server, and keep all browser tests in one worker.
+
+    Raises:
+        UsageError: a test elsewhere takes a fixture by a name that is the browser's. pytest would
+            move all browser tests up to it, and the loop that their browser leaves running gives
+            the tests after them two connections, of which one locks out the other.
+    """
     for item in items:
         wanted = set(item.fixturenames)
+        if wanted & BROWSER_FIXTURES and "browser" not in item.path.parts:
+            raise pytest.UsageError(f"{item.nodeid} uses a fixture of tests/browser")
         if wanted & (SERVICE_FIXTURES | BROWSER_FIXTURES):
             item.add_marker("services")
         if wanted & BROWSER_FIXTURES:

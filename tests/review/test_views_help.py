@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
 
 
 @pytest.fixture
-def page(client, reviewer):
+def shown_on(client, reviewer):
     client.force_login(reviewer)
 
     def text(name="help"):
@@ -41,8 +41,8 @@ def keys_of(page, heading):
         ("Box editor: picture", "Enter n e j k + - 0 Esc"),
     ],
 )
-def test_the_map_names_the_keys_of_every_page(page, name, heading, keys):
-    assert set(keys.split()) <= keys_of(page(name), heading)
+def test_the_map_names_the_keys_of_every_page(shown_on, name, heading, keys):
+    assert set(keys.split()) <= keys_of(shown_on(name), heading)
 
 
 def test_the_reasons_of_a_mark_are_as_many_as_the_map_says():
@@ -51,18 +51,18 @@ def test_the_reasons_of_a_mark_are_as_many_as_the_map_says():
     assert len(REASONS) == 4
 
 
-def test_it_tells_of_second_reviews_and_of_items_that_measure(page):
-    shown = page()
+def test_it_tells_of_second_reviews_and_of_items_that_measure(shown_on):
+    shown = shown_on()
     assert "goes to two people, neither of whom is told of the other" in shown
     assert "Of a few items the answer is known beforehand." in shown
 
 
-def test_it_says_the_same_whichever_items_those_are(page, camera):
-    before = page()
+def test_it_says_the_same_whichever_items_those_are(shown_on, camera):
+    before = shown_on()
     for mode in ("double", "gold"):
         factories.item(factories.incident(camera, with_files=False), mode=mode)
     described = [
         shown[shown.index('<div class="guide">') : shown.index("</main>")]
-        for shown in (before, page())
+        for shown in (before, shown_on())
     ]
     assert described[0] == described[1]
