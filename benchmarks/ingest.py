@@ -12,7 +12,6 @@ import argparse
 import os
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -36,20 +35,6 @@ RULES = {
         },
     ],
 }
-
-
-def prepare():
-    """Point the product at a database of its own, before Django is set up."""
-    os.environ["SECOND_LOOK_DATA_DIR"] = tempfile.mkdtemp(prefix="second-look-bench-")
-    os.environ.setdefault("SECOND_LOOK_MODEL_DIR", str(MATERIAL / "models"))
-    os.environ["DJANGO_SETTINGS_MODULE"] = "hitlsite.settings"
-    os.environ.setdefault("LOG_LEVEL", "WARNING")
-    sys.path.insert(0, str(ROOT))
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
 
 
 def ours(video, name):
@@ -155,6 +140,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="one round, 300 plain frames")
     options = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.product import prepare
+
+    os.environ.setdefault("SECOND_LOOK_MODEL_DIR", str(MATERIAL / "models"))
     prepare()
     rounds, most_frames = (1, 300) if options.quick else (options.rounds, None)
     taken, plain_rates, choosing = measure(options.video, rounds, most_frames)

@@ -10,11 +10,9 @@ It works in an SQLite database of its own, or in the empty one that DATABASE_URL
 """
 
 import argparse
-import os
 import random
 import statistics
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,19 +23,6 @@ CAMERAS = 20
 PAGE = 100
 SLOWEST_MS = 10.0
 RESAMPLES = 2000
-
-
-def prepare():
-    """Point the product at a database of its own, before Django is set up."""
-    os.environ["SECOND_LOOK_DATA_DIR"] = tempfile.mkdtemp(prefix="second-look-bench-")
-    os.environ["DJANGO_SETTINGS_MODULE"] = "hitlsite.settings"
-    os.environ.setdefault("LOG_LEVEL", "WARNING")
-    sys.path.insert(0, str(ROOT))
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
 
 
 def seed(photo_count, marked_count):
@@ -190,6 +175,9 @@ def main():
     told = parser.parse_args()
     if told.quick:
         told.photos, told.marked, told.rounds = 10_000, 500, 15
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.product import prepare
+
     prepare()
     from django.contrib.auth import get_user_model
     from django.db import connection

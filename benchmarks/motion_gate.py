@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
@@ -353,22 +352,16 @@ def sum_full_length(rows):
     return full
 
 
-def prepare():
-    os.environ["SECOND_LOOK_DATA_DIR"] = tempfile.mkdtemp(prefix="second-look-bench-")
-    os.environ.setdefault("SECOND_LOOK_MODEL_DIR", str(MATERIAL / "models"))
-    os.environ["DJANGO_SETTINGS_MODULE"] = "hitlsite.settings"
-    sys.path.insert(0, str(ROOT))
-    import django
-
-    django.setup()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two films")
     options = parser.parse_args()
-    prepare()
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.product import prepare
     from benchmarks.reporting import finish
+
+    os.environ.setdefault("SECOND_LOOK_MODEL_DIR", str(MATERIAL / "models"))
+    prepare()
 
     lines, figures, full, whole = [], {}, Figures("full length"), Figures("all")
     for size in SIZES:

@@ -37,20 +37,6 @@ EARLIER_MS = 232.0
 BIG = (1280, 720)
 
 
-def prepare():
-    """Point the product at a database of its own, before Django is set up."""
-    os.environ["SECOND_LOOK_DATA_DIR"] = tempfile.mkdtemp(prefix="second-look-bench-")
-    os.environ.setdefault("SECOND_LOOK_MODEL_DIR", str(MATERIAL / "models"))
-    os.environ["DJANGO_SETTINGS_MODULE"] = "hitlsite.settings"
-    os.environ.setdefault("LOG_LEVEL", "ERROR")
-    sys.path.insert(0, str(ROOT))
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-
-
 def upper_bound(leaks, judged):
     """Return the 95 % upper bound of a share (Clopper-Pearson, one-sided as a bound is)."""
     from scipy.stats import beta
@@ -246,6 +232,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the mark only, no pose network")
     options = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.product import prepare
+
+    os.environ.setdefault("SECOND_LOOK_MODEL_DIR", str(MATERIAL / "models"))
     prepare()
     from django.conf import settings
     from django.test.utils import override_settings

@@ -13,7 +13,6 @@ import argparse
 import os
 import resource
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -43,19 +42,6 @@ RULES = [
         "active_hours": [{"from": "22:00", "to": "06:00"}],
     },
 ]
-
-
-def prepare():
-    """Point the product at a database of its own, before Django is set up."""
-    os.environ["SECOND_LOOK_DATA_DIR"] = tempfile.mkdtemp(prefix="second-look-bench-")
-    os.environ["DJANGO_SETTINGS_MODULE"] = "hitlsite.settings"
-    os.environ.setdefault("LOG_LEVEL", "WARNING")
-    sys.path.insert(0, str(ROOT))
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
 
 
 class Visit:
@@ -243,8 +229,11 @@ def main():
         "--quick", action="store_true", help="two hours of average traffic, times 12"
     )
     options = parser.parse_args()
-    prepare()
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.product import prepare
     from benchmarks.reporting import finish
+
+    prepare()
 
     hours = 2 if options.quick else options.hours
     camera, visits, frames, drawing = store_day(hours)

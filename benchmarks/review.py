@@ -17,7 +17,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,21 +30,13 @@ WRONGS = ("lost", "twice", "told_otherwise", "chain_broken")
 HTTP = ("list 50", "counts", "next", "decide")
 
 
-def prepare(database_url=""):
-    """Point the product at a database of the benchmark's own, before Django is set up."""
-    os.environ["SECOND_LOOK_DATA_DIR"] = tempfile.mkdtemp(prefix="second-look-bench-")
-    os.environ["DJANGO_SETTINGS_MODULE"] = "hitlsite.settings"
-    os.environ["DATABASE_URL"] = database_url
-    os.environ["LOG_LEVEL"] = "ERROR"
-    os.environ["SECOND_REVIEW_SHARE"] = "0"
-    if not database_url:
-        del os.environ["DATABASE_URL"]
-    sys.path.insert(0, str(ROOT))
-    import django
-    from django.core.management import call_command
+def set_up(database_url=None):
+    """Prepare the product; no item goes to two people, who would each have to decide it."""
+    from benchmarks.product import prepare
 
-    django.setup()
-    call_command("migrate", verbosity=0)
+    os.environ.pop("DATABASE_URL", None)
+    database = {"DATABASE_URL": database_url} if database_url else {}
+    prepare(LOG_LEVEL="ERROR", SECOND_REVIEW_SHARE="0", **database)
 
 
 def add_site(name, count, *, people=1):
@@ -184,7 +175,7 @@ def main(sizes, shared):
     from benchmarks.services import postgres, web
 
     with postgres() as url:
-        prepare(url or "")
+        set_up(url)
         figures = {"database": "PostgreSQL" if url else "SQLite", "service": {}, "http": {}}
         sites = {}
         for size in sizes:
@@ -246,7 +237,7 @@ if __name__ == "__main__":
     if options.share_on_sqlite:
         from benchmarks.services import web
 
-        prepare()
+        set_up()
         with web() as port:
             print(json.dumps(share(port, options.share_on_sqlite)))
     else:

@@ -16,7 +16,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -57,22 +56,6 @@ PAINTED = """before => new Promise((done, refuse) => {
   };
   look();
 })"""
-
-
-def prepare():
-    """Point the product at a database of its own, before Django is set up."""
-    folder = tempfile.mkdtemp(prefix="second-look-bench-")
-    os.environ["SECOND_LOOK_DATA_DIR"] = folder
-    os.environ["DJANGO_SETTINGS_MODULE"] = "hitlsite.settings"
-    os.environ["SECOND_REVIEW_SHARE"] = "0"
-    os.environ.setdefault("LOG_LEVEL", "WARNING")
-    sys.path.insert(0, str(ROOT))
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-    return Path(folder)
 
 
 def films(folder):
@@ -227,7 +210,10 @@ def main():
     parser.add_argument("--look", type=float, default=0.6, help="seconds between verdicts (0.6)")
     options = parser.parse_args()
     count = 60 if options.quick else options.items
-    folder = prepare()
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.product import prepare
+
+    folder = prepare(SECOND_REVIEW_SHARE="0")
     add_items(count + WITHOUT_AHEAD + 4, films(folder))
     port = free_port()
     with (folder / "server.log").open("w") as log:
@@ -241,7 +227,6 @@ def main():
     from review.models import Decision
 
     stored = Decision.objects.values("item").distinct().count()
-    shutil.rmtree(folder, ignore_errors=True)
     report(ahead, used, waiting, stored)
 
 

@@ -5,10 +5,7 @@ them are merged here from one short query each, so that a page costs the same ho
 are stored.
 """
 
-import base64
-import binascii
 import heapq
-import json
 import math
 from dataclasses import dataclass
 
@@ -17,9 +14,10 @@ from django.db import connection
 from django.db.models import Prefetch, Sum
 
 from detection.models import Evidence
-from hitlsite.bounds import as_id, read_json
+from hitlsite.bounds import as_id
 from hitlsite.errors import DomainError
 from review.models import ItemTally, TrainingItem
+from review.selectors import cursors
 from review.selectors.access import visible_sites
 from review.selectors.filters import matching, parse_filters, unjudged
 
@@ -31,28 +29,6 @@ MOST_COUNTED = 10_000
 class Page:
     items: list[TrainingItem]
     next_cursor: str | None
-
-
-def encode_cursor(priority, pk):
-    """Return an opaque place in a list ordered by falling priority, then id."""
-    return base64.urlsafe_b64encode(json.dumps([priority, pk]).encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor):
-    """Return (priority, pk) of a cursor.
-
-    Raises:
-        DomainError: cursor_invalid (400).
-    """
-    try:
-        padding = "=" * (-len(cursor) % 4)
-        priority, pk = read_json(base64.b64decode(cursor + padding, altchars=b"-_", validate=True))
-        is_sound = type(pk) is int and as_id(pk) is not None and math.isfinite(priority)
-    except (ValueError, TypeError, OverflowError, binascii.Error):
-        is_sound = False
-    if not is_sound:
-        raise DomainError("cursor_invalid", "The cursor is not one that a page gave.", status=400)
-    return float(priority), pk
 
 
 def items_page(user, *, filters=None, after=None, size=PAGE_SIZE):
@@ -69,11 +45,16 @@ def items_page(user, *, filters=None, after=None, size=PAGE_SIZE):
     if type(size) is not int or not 1 <= size <= LARGEST_PAGE:
         message = f"A page holds 1 to {LARGEST_PAGE} items."
         raise DomainError("size_invalid", message, fields={"size": message})
-    position = decode_cursor(after) if after else None
+    position = cursors.decoded(after, _position) if after else None
     keys = first_keys(user, wanted, position=position, count=size + 1)
     shown = keys[:size]
-    next_cursor = encode_cursor(*shown[-1]) if len(keys) > size else None
+    next_cursor = cursors.encoded(*shown[-1]) if len(keys) > size else None
     return Page(items_in_order([pk for _, pk in shown]), next_cursor)
+
+
+def _position(priority, pk):
+    is_sound = type(pk) is int and as_id(pk) is not None and math.isfinite(priority)
+    return (float(priority), pk) if is_sound else None
 
 
 def first_keys(user, wanted, *, position=None, count=1, condition=None, skip_locked=False):

@@ -4,10 +4,7 @@ The library's index serves one camera, newest capture first. A page over several
 from one short query each, so that it costs the same however many photos are stored.
 """
 
-import base64
-import binascii
 import heapq
-import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -16,9 +13,10 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.dateparse import parse_datetime
 
 from detection.models import Camera, Photo, PhotoDetection
-from hitlsite.bounds import as_id, is_day_in_range, read_json
+from hitlsite.bounds import as_id, is_day_in_range
 from hitlsite.errors import DomainError, NotFound
 from review.models import Annotation, Mark, TrainingItem
+from review.selectors import cursors
 from review.selectors.access import is_file_private, may_see_media
 from review.selectors.filters import parse_filters
 from review.selectors.photo_rows import STANDING, loaded, loaded_of
@@ -144,13 +142,13 @@ def photos_page(user, *, filters=None, after=None, size=PAGE_SIZE):
     """
     wanted = parse_photo_filters(user, filters)
     check_size(size)
-    position = _library_position(after) if after else None
+    position = cursors.decoded(after, _library_position) if after else None
     keys = _newest(user, wanted, position, size + 1)
     shown = keys[:size]
     cursor = None
     if len(keys) > size:
         captured_at, pk = shown[-1]
-        cursor = _encoded([captured_at.isoformat(), pk])
+        cursor = cursors.encoded(captured_at.isoformat(), pk)
     return PhotoPage(loaded([pk for _, pk in shown]), cursor)
 
 
@@ -238,10 +236,10 @@ def marked_page(user, *, after=None, size=PAGE_SIZE):
     check_size(size)
     marks = _standing_marks(user)
     if after:
-        marks = marks.filter(pk__lt=_mark_position(after))
+        marks = marks.filter(pk__lt=cursors.decoded(after, _mark_position))
     rows = list(marks.order_by("-pk").select_related("photo")[: size + 1])
     shown = rows[:size]
-    cursor = _encoded([shown[-1].pk]) if len(rows) > size else None
+    cursor = cursors.encoded(shown[-1].pk) if len(rows) > size else None
     return PhotoPage(loaded_of(shown), cursor)
 
 
@@ -294,36 +292,13 @@ def kept_photos(photos):
     return photos.filter(Exists(marked) | Exists(drawn_on) | Exists(needed))
 
 
-def _encoded(parts):
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+def _library_position(text, pk):
+    captured_at = parse_datetime(text)
+    is_sound = type(pk) is int and as_id(pk) is not None and captured_at is not None
+    if is_sound and captured_at.tzinfo and is_day_in_range(captured_at):
+        return captured_at.astimezone(UTC), pk
+    return None
 
 
-def _decoded(cursor):
-    padding = "=" * (-len(cursor) % 4)
-    return read_json(base64.b64decode(cursor + padding, altchars=b"-_", validate=True))
-
-
-def _library_position(cursor):
-    try:
-        text, pk = _decoded(cursor)
-        captured_at = parse_datetime(text)
-        is_sound = type(pk) is int and as_id(pk) is not None and captured_at is not None
-        if is_sound and captured_at.tzinfo and is_day_in_range(captured_at):
-            return captured_at.astimezone(UTC), pk
-    except (ValueError, TypeError, OverflowError, binascii.Error):
-        pass
-    raise _bad_cursor()
-
-
-def _mark_position(cursor):
-    try:
-        (pk,) = _decoded(cursor)
-        if type(pk) is int and as_id(pk) is not None:
-            return pk
-    except (ValueError, TypeError, binascii.Error):
-        pass
-    raise _bad_cursor()
-
-
-def _bad_cursor():
-    return DomainError("cursor_invalid", "The cursor is not one that a page gave.", status=400)
+def _mark_position(pk):
+    return as_id(pk) if type(pk) is int else None

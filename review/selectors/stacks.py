@@ -7,9 +7,10 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, Prefetch, Q
 
 from detection.models import Evidence
 from hitlsite.bounds import as_id
-from hitlsite.errors import DomainError, NotFound
+from hitlsite.errors import NotFound
 from review.models import Decision, TrainingItem
 from review.selectors.access import visible_items, visible_sites
+from review.selectors.cursors import bad_cursor
 from review.selectors.filters import unjudged
 
 STACKS_ON_A_PAGE = 50
@@ -47,8 +48,7 @@ def stacks_page(user, *, after=None):
     if after:
         position = as_id(after)
         if position is None:
-            message = "The cursor is not one that a page gave."
-            raise DomainError("cursor_invalid", message, status=400)
+            raise bad_cursor()
         stacked = stacked.filter(stack__lt=position)
     found = stacked.order_by("-stack_id").values_list("stack_id", flat=True).distinct()
     keys = list(found[: STACKS_ON_A_PAGE + 1])

@@ -43,12 +43,6 @@ def _own_files(data_dir):
     """Every test stores its files in a folder of its own."""
 
 
-@pytest.fixture
-def signed_in(client, reviewer):
-    client.force_login(reviewer)
-    return client
-
-
 def body(response):
     return b"".join(response.streaming_content)
 

@@ -1,6 +1,5 @@
 """Photos and marks in the Django admin."""
 
-import re
 from itertools import permutations
 
 import pytest
@@ -8,21 +7,13 @@ from django.urls import reverse
 
 from review.models import Mark
 from tests import photos
+from tests.reading import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
 
 
-@pytest.fixture
-def photo(camera):
-    return photos.photo(camera)
-
-
 def address(name, photo):
     return reverse(f"review:{name}", args=[photo.pk])
-
-
-def text(response):
-    return re.sub(r"\s+", " ", response.content.decode())
 
 
 class TestAdmin:
@@ -40,7 +31,7 @@ class TestAdmin:
 
     def test_the_list_has_thumbnails(self, admin, photo, reviewer):
         photos.marked(photo, reviewer)
-        shown = text(admin.get(reverse("admin:detection_photo_changelist")))
+        shown = text_of(admin.get(reverse("admin:detection_photo_changelist")))
         assert address("photo_thumb", photo) in shown
         assert "missed detection" in shown
 
@@ -48,7 +39,7 @@ class TestAdmin:
         chosen = [photos.photo(camera) for _ in range(2)]
         response = self.act(admin, "mark_for_retraining", *chosen, reason="other", note="both")
         done = {f"marked: {first.pk}, {second.pk}" for first, second in permutations(chosen)}
-        assert any(sentence in text(response).lower() for sentence in done)
+        assert any(sentence in text_of(response).lower() for sentence in done)
         assert set(Mark.objects.values_list("reason", "note")) == {("other", "both")}
         for query, count in (("yes", 2), ("no", 0)):
             shown = admin.get(reverse("admin:detection_photo_changelist"), {"marked": query})
@@ -58,7 +49,7 @@ class TestAdmin:
 
     def test_a_reason_is_needed(self, admin, photo):
         response = self.act(admin, "mark_for_retraining", photo)
-        assert f"Photo {photo.pk}: reason: Say why" in text(response)
+        assert f"Photo {photo.pk}: reason: Say why" in text_of(response)
         assert not Mark.objects.exists()
 
     def test_another_site_s_photo_cannot_be_chosen(self, client, photo, outsider):
@@ -71,9 +62,9 @@ class TestAdmin:
     def test_marks_are_read_only(self, admin, photo, reviewer):
         mark, _ = photos.marked(photo, reviewer, note="look left")
         change = reverse("admin:review_mark_change", args=[mark.pk])
-        assert "look left" in text(admin.get(change))
+        assert "look left" in text_of(admin.get(change))
         assert admin.post(change, {"reason": "other"}).status_code == 403
         assert admin.get(reverse("admin:review_mark_add")).status_code == 403
-        assert "look left" in text(
+        assert "look left" in text_of(
             admin.get(reverse("admin:detection_photo_change", args=[photo.pk]))
         )

@@ -1,9 +1,6 @@
 """Photos as files: who is shown them, and what is left of an original after its redaction."""
 
-import re
-
 import pytest
-from django.contrib.auth.models import Group
 from django.core.files.storage import default_storage
 from django.urls import reverse
 
@@ -12,34 +9,14 @@ from hitlsite import storage
 from review.models import TrainingItem
 from review.services import decisions, marks, privacy, thumbnails
 from tests import photos
+from tests.cast import blinded
+from tests.reading import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
 
 
-@pytest.fixture
-def photo(camera):
-    return photos.photo(camera)
-
-
-@pytest.fixture
-def signed(client, reviewer):
-    client.force_login(reviewer)
-    return client
-
-
-def blinded(reviewer):
-    """Take the right to see unredacted media from reviewers; return the reviewer anew."""
-    group = Group.objects.get(name="reviewer")
-    group.permissions.remove(*group.permissions.filter(codename="view_unredacted"))
-    return type(reviewer).objects.get(pk=reviewer.pk)
-
-
 def address(name, photo):
     return reverse(f"review:{name}", args=[photo.pk])
-
-
-def text(response):
-    return re.sub(r"\s+", " ", response.content.decode())
 
 
 class TestMedia:
@@ -88,7 +65,7 @@ class TestMedia:
             small = client.get(address("photo_thumb", photo), headers={"If-None-Match": tag})
             assert small.status_code == 200
             assert self.body(small) != before
-        assert f"?v={photo.sha256[:8]}" in text(client.get(address("photo", photo)))
+        assert f"?v={photo.sha256[:8]}" in text_of(client.get(address("photo", photo)))
 
     def test_undoing_brings_the_original_back_to_those_who_may_see_it(
         self, client, photo, reviewer, supervisor
@@ -115,7 +92,7 @@ class TestMedia:
         decisions.decide(item.pk, by=reviewer, verdict="rejected", reason="privacy_risk")
         client.force_login(reviewer)
         assert client.get(address("photo_file", photo)).status_code == 404
-        assert "your role may not see it" in text(client.get(address("photo", photo)))
+        assert "your role may not see it" in text_of(client.get(address("photo", photo)))
         client.force_login(supervisor)
         assert client.get(address("photo_file", photo)).status_code == 200
 
@@ -138,6 +115,6 @@ class TestMedia:
         client.force_login(outsider)
         assert client.get(evidence).status_code == 404
 
-    def test_a_missing_file(self, signed, photo):
+    def test_a_missing_file(self, signed_in, photo):
         storage.delete(photo.path)
-        assert signed.get(address("photo_file", photo)).status_code == 404
+        assert signed_in.get(address("photo_file", photo)).status_code == 404

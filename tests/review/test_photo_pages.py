@@ -12,48 +12,27 @@ from review.selectors import photos as library
 from review.services import decisions, marks
 from review.views.photos import panel
 from tests import factories, photos
-from tests.cast import person
+from tests.cast import blinded, person
+from tests.reading import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
-
-
-@pytest.fixture
-def photo(camera):
-    return photos.photo(camera)
-
-
-@pytest.fixture
-def signed(client, reviewer):
-    client.force_login(reviewer)
-    return client
-
-
-def blinded(reviewer):
-    """Take the right to see unredacted media from reviewers; return the reviewer anew."""
-    group = Group.objects.get(name="reviewer")
-    group.permissions.remove(*group.permissions.filter(codename="view_unredacted"))
-    return type(reviewer).objects.get(pk=reviewer.pk)
 
 
 def address(name, photo):
     return reverse(f"review:{name}", args=[photo.pk])
 
 
-def text(response):
-    return re.sub(r"\s+", " ", response.content.decode())
-
-
 class TestLibrary:
-    def test_empty(self, signed):
-        response = signed.get(reverse("review:photos"))
-        assert "No photos yet." in text(response)
+    def test_empty(self, signed_in):
+        response = signed_in.get(reverse("review:photos"))
+        assert "No photos yet." in text_of(response)
 
-    def test_cards(self, signed, reviewer, camera):
+    def test_cards(self, signed_in, reviewer, camera):
         first = photos.photo(
             camera, found=[("person", 0.8, factories.PERSON_BOX)] * 2 + [("dog", 0.4, (0, 0, 1, 1))]
         )
         photos.marked(photos.photo(camera, found=()), reviewer, reason="false_detection")
-        shown = text(signed.get(reverse("review:photos")))
+        shown = text_of(signed_in.get(reverse("review:photos")))
         assert shown.count("data-photo-link") == 2
         assert 'person <span class="num">×2</span>' in shown
         assert "nothing detected" in shown
@@ -61,14 +40,14 @@ class TestLibrary:
         assert "1 marked for retraining" in shown
         assert address("photo_thumb", first) in shown
 
-    def test_pages_carry_the_filters(self, signed, camera, monkeypatch):
+    def test_pages_carry_the_filters(self, signed_in, camera, monkeypatch):
         made = [photos.photo(camera, with_file=False) for _ in range(5)]
         monkeypatch.setattr(
             library.photos_page, "__kwdefaults__", {**library.photos_page.__kwdefaults__, "size": 2}
         )
         seen, query = [], f"?camera={camera.pk}"
         for _ in range(3):
-            shown = signed.get(reverse("review:photos") + query).content.decode()
+            shown = signed_in.get(reverse("review:photos") + query).content.decode()
             seen += [int(pk) for pk in re.findall(r'href="/photos/(\d+)/\?camera', shown)]
             found = re.search(r'rel="next" href="([^"]*)"', shown)
             query = found.group(1).replace("&amp;", "&") if found else None
@@ -89,21 +68,21 @@ class TestLibrary:
             ("?day=0001-01-01", 2),
         ],
     )
-    def test_filters(self, signed, reviewer, camera, query, count):
+    def test_filters(self, signed_in, reviewer, camera, query, count):
         at = {"captured_at": factories.STARTS_AT}
         photos.marked(photos.photo(camera, **at), reviewer)
         photos.photo(camera, found=(("dog", 0.5, (0, 0, 1, 1)),), **at)
-        shown = text(signed.get(reverse("review:photos") + query))
+        shown = text_of(signed_in.get(reverse("review:photos") + query))
         assert shown.count("data-photo-link") == count
         assert ("No photo matches these filters." in shown) == (count == 0)
 
-    def test_a_class_with_a_nul_and_a_bad_cursor_are_refused_in_words(self, signed):
-        response = signed.get(reverse("review:photos"), {"after": "!!"})
+    def test_a_class_with_a_nul_and_a_bad_cursor_are_refused_in_words(self, signed_in):
+        response = signed_in.get(reverse("review:photos"), {"after": "!!"})
         assert response.status_code == 400
-        assert "The cursor is not one that a page gave." in text(response)
-        assert signed.get(reverse("review:photos"), {"class": "a\x00b"}).status_code == 200
+        assert "The cursor is not one that a page gave." in text_of(response)
+        assert signed_in.get(reverse("review:photos"), {"class": "a\x00b"}).status_code == 200
 
-    def test_costs_the_same_however_many(self, signed, reviewer, camera, site):
+    def test_costs_the_same_however_many(self, signed_in, reviewer, camera, site):
         from django.db import connection
         from django.test.utils import CaptureQueriesContext
 
@@ -112,21 +91,21 @@ class TestLibrary:
             for _ in range(3):
                 photos.marked(photos.photo(camera), reviewer)
             with CaptureQueriesContext(connection) as queries:
-                signed.get(reverse("review:photos"))
+                signed_in.get(reverse("review:photos"))
             counts.append(len(queries))
         assert counts[0] == counts[1]
 
     def test_pictures_only_for_those_who_may_see_them(self, client, reviewer, photo):
         client.force_login(blinded(reviewer))
-        shown = text(client.get(reverse("review:photos")))
+        shown = text_of(client.get(reverse("review:photos")))
         assert "which you may not see" in shown
         assert "/thumb/" not in shown
 
 
 class TestPhotoPage:
-    def test_everything_that_is_known(self, signed, camera):
+    def test_everything_that_is_known(self, signed_in, camera):
         made = photos.photo(camera, clock_offset_seconds=-12.5)
-        shown = text(signed.get(address("photo", made)))
+        shown = text_of(signed_in.get(address("photo", made)))
         assert f"{address('photo_file', made)}?v={made.sha256[:8]}" in shown
         assert "person 0.83" in shown
         assert "-12.5 s" in shown
@@ -134,25 +113,25 @@ class TestPhotoPage:
         assert "What is wrong with the detections?" in shown
         assert shown.count('name="reason"') == 4
 
-    def test_neighbours_in_the_same_filter(self, signed, camera, site):
+    def test_neighbours_in_the_same_filter(self, signed_in, camera, site):
         first, _, third = (photos.photo(camera) for _ in range(3))
         second = photos.photo(
             factories.camera(site), captured_at=first.captured_at + timedelta(seconds=1)
         )
-        shown = text(signed.get(address("photo", second)))
+        shown = text_of(signed_in.get(address("photo", second)))
         assert (
             f'rel="next" data-key="j" data-arrow="ArrowRight" href="{address("photo", first)}"'
             in shown
         )
-        shown = text(signed.get(address("photo", third) + f"?camera={camera.pk}"))
+        shown = text_of(signed_in.get(address("photo", third) + f"?camera={camera.pk}"))
         assert 'rel="prev"' not in shown
         assert f"?camera={camera.pk}" in shown
 
-    def test_a_note_with_html_is_shown_as_text(self, signed, photo, reviewer):
+    def test_a_note_with_html_is_shown_as_text(self, signed_in, photo, reviewer):
         marks.mark(photo.pk, by=reviewer, reason="other", note="<script>alert(1)</script>")
         marks.unmark(photo.pk, by=reviewer)
         marks.mark(photo.pk, by=reviewer, reason="other", note="<img src=x onerror=alert(2)>")
-        shown = text(signed.get(address("photo", photo)))
+        shown = text_of(signed_in.get(address("photo", photo)))
         assert "<script>alert" not in shown
         assert "<img src=x" not in shown
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
@@ -165,7 +144,7 @@ class TestPhotoPage:
             assert client.get(address(name, photo)).status_code == 404
         for name in ("mark", "unmark"):
             assert client.post(address(name, photo), {"reason": "other"}).status_code == 404
-        assert "data-photo-link" not in text(client.get(reverse("review:photos")))
+        assert "data-photo-link" not in text_of(client.get(reverse("review:photos")))
         assert Mark.objects.get().unmarked_at is None
 
     def test_strangers_sign_in_first_and_devices_have_no_photos(self, client, photo, device_user):
@@ -181,25 +160,25 @@ class TestPhotoPage:
             *group.permissions.filter(codename__in=["add_mark", "change_mark"])
         )
         client.force_login(type(reviewer).objects.get(pk=reviewer.pk))
-        assert "Your role may not mark photos." in text(client.get(address("photo", photo)))
+        assert "Your role may not mark photos." in text_of(client.get(address("photo", photo)))
         assert client.post(address("mark", photo), {"reason": "other"}).status_code == 403
 
 
 class TestMarking:
-    def test_a_form_without_scripts(self, signed, photo):
-        response = signed.post(
+    def test_a_form_without_scripts(self, signed_in, photo):
+        response = signed_in.post(
             address("mark", photo), {"reason": "wrong_class", "note": "a dog"}, follow=True
         )
         assert response.redirect_chain == [(address("photo", photo), 303)]
-        assert "wrong class" in text(response)
-        assert "Photo" in text(response)
-        response = signed.post(address("unmark", photo), follow=True)
-        assert "no longer marked" in text(response)
-        assert "Marks taken back" in text(response)
+        assert "wrong class" in text_of(response)
+        assert "Photo" in text_of(response)
+        response = signed_in.post(address("unmark", photo), follow=True)
+        assert "no longer marked" in text_of(response)
+        assert "Marks taken back" in text_of(response)
 
     @pytest.mark.parametrize(("card", "name"), [("", "_mark"), ("1", "_photo_mark")])
-    def test_htmx_gets_the_piece_that_it_asked_for(self, signed, photo, card, name):
-        response = signed.post(
+    def test_htmx_gets_the_piece_that_it_asked_for(self, signed_in, photo, card, name):
+        response = signed_in.post(
             address("mark", photo),
             {"reason": "other", "card": card},
             headers={"HX-Request": "true"},
@@ -207,11 +186,11 @@ class TestMarking:
         assert response.status_code == 200
         assert "HX-Push-Url" not in response
         assert f"review/{name}.html" in [one.name for one in response.templates]
-        assert 'data-reason="other"' in text(response)
+        assert 'data-reason="other"' in text_of(response)
 
-    def test_posted_twice(self, signed, photo):
+    def test_posted_twice(self, signed_in, photo):
         for _ in range(2):
-            signed.post(address("mark", photo), {"reason": "other"})
+            signed_in.post(address("mark", photo), {"reason": "other"})
         assert Mark.objects.count() == TrainingItem.objects.count() == 1
 
     @pytest.mark.parametrize(
@@ -224,20 +203,20 @@ class TestMarking:
             ({"reason": "other", "note": "typed before" + "x" * 500}, 422),
         ],
     )
-    def test_what_is_refused_keeps_what_was_typed(self, signed, photo, sent, status):
-        response = signed.post(address("mark", photo), sent)
+    def test_what_is_refused_keeps_what_was_typed(self, signed_in, photo, sent, status):
+        response = signed_in.post(address("mark", photo), sent)
         assert response.status_code == status
-        assert 'id="refusal"' in text(response)
-        assert "typed before" in text(response)
+        assert 'id="refusal"' in text_of(response)
+        assert "typed before" in text_of(response)
         assert not Mark.objects.exists()
-        htmx = signed.post(address("mark", photo), sent, headers={"HX-Request": "true"})
-        assert (htmx.status_code, "refusal" in text(htmx)) == (status, True)
+        htmx = signed_in.post(address("mark", photo), sent, headers={"HX-Request": "true"})
+        assert (htmx.status_code, "refusal" in text_of(htmx)) == (status, True)
 
-    def test_another_s_mark(self, signed, photo, second_reviewer):
+    def test_another_s_mark(self, signed_in, photo, second_reviewer):
         marks.mark(photo.pk, by=second_reviewer, reason="other")
-        response = signed.post(address("mark", photo), {"reason": "wrong_class"})
+        response = signed_in.post(address("mark", photo), {"reason": "wrong_class"})
         assert response.status_code == 409
-        assert "Grace Hopper marked" in text(response)
+        assert "Grace Hopper marked" in text_of(response)
 
     def test_a_form_without_its_token_is_refused(self, photo, reviewer):
         from django.test import Client
@@ -246,8 +225,8 @@ class TestMarking:
         strict.force_login(reviewer)
         assert strict.post(address("mark", photo), {"reason": "other"}).status_code == 403
 
-    def test_signing_in_again_leads_to_the_photo(self, signed, photo):
-        assert signed.get(address("mark", photo))["Location"] == address("photo", photo)
+    def test_signing_in_again_leads_to_the_photo(self, signed_in, photo):
+        assert signed_in.get(address("mark", photo))["Location"] == address("photo", photo)
 
 
 class TestDashboard:
@@ -284,9 +263,9 @@ class TestDashboard:
         }
         assert panel(outsider) == {}
 
-    def test_it_stands_on_the_dashboard(self, signed, photo, reviewer):
+    def test_it_stands_on_the_dashboard(self, signed_in, photo, reviewer):
         photos.marked(photo, reviewer)
-        shown = text(signed.get(reverse("review:dashboard")))
+        shown = text_of(signed_in.get(reverse("review:dashboard")))
         assert "Photos for retraining" in shown
 
     def test_one_query(self, camera, reviewer, django_assert_num_queries):

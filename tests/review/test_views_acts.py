@@ -19,12 +19,6 @@ def _own_files(data_dir):
 
 
 @pytest.fixture
-def signed_in(client, reviewer):
-    client.force_login(reviewer)
-    return client
-
-
-@pytest.fixture
 def item(camera):
     return factories.item(factories.incident(camera))
 

@@ -23,12 +23,6 @@ def row_of_items(camera):
     ]
 
 
-@pytest.fixture
-def signed_in(client, reviewer):
-    client.force_login(reviewer)
-    return client
-
-
 def held_by(user):
     live = TrainingItem.objects.filter(claimed_by=user, claim_expires_at__gt=timezone.now())
     return sorted(live.values_list("pk", flat=True))

@@ -34,12 +34,6 @@ def scanner():
 
 
 @pytest.fixture
-def signed_in(client, reviewer):
-    client.force_login(reviewer)
-    return client
-
-
-@pytest.fixture
 def item(camera, reviewer):
     return photo_item(camera, reviewer)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from detection.models import Evidence, Incident
 from hitlsite import storage
 from tests import cast, factories, many
+from tests.reading import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -22,18 +23,8 @@ def _own_files(data_dir):
 
 
 @pytest.fixture
-def signed_in(client, reviewer):
-    client.force_login(reviewer)
-    return client
-
-
-@pytest.fixture
 def item(camera):
     return factories.item(factories.incident(camera))
-
-
-def text_of(response):
-    return re.sub(r"\s+", " ", response.content.decode())
 
 
 def item_address(item):

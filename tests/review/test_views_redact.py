@@ -19,12 +19,6 @@ def _own_files(data_dir):
     """Every test stores its files in a folder of its own."""
 
 
-@pytest.fixture
-def signed_in(client, reviewer):
-    client.force_login(reviewer)
-    return client
-
-
 def test_redacting_uses_the_prepared_copies(signed_in, camera):
     item = factories.item(factories.incident(camera), privacy="faces")
 

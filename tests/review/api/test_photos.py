@@ -27,11 +27,6 @@ def api(reviewer):
     return client_of(reviewer)
 
 
-@pytest.fixture
-def photo(camera):
-    return photos.photo(camera)
-
-
 def mark_address(photo):
     return reverse("api_photo_mark", args=[photo.pk])
 

@@ -24,11 +24,6 @@ from tests.cast import person
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
 
 
-@pytest.fixture
-def photo(camera):
-    return photos.photo(camera)
-
-
 def tally(item):
     rows = ItemTally.objects.filter(site=item.site_id).values_list("status", "count")
     return {status: count for status, count in rows if count}
