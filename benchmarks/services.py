@@ -55,16 +55,17 @@ def postgres():
 
 
 @contextmanager
-def web():
-    """Serve the product as ``manage.py up`` does, and give the port."""
+def web(processes=1):
+    """Serve the product as ``manage.py up`` does, or by several processes; give the port."""
     port = free_port()
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "uvicorn", "hitlsite.asgi:application"),
             *("--no-access-log", "--log-level", "warning", "--port", str(port)),
+            *("--workers", str(processes)),
         ],
         cwd=ROOT,
-        env={**os.environ, "API_THROTTLE_USER": "1000000/min"},
+        env={**os.environ, "API_THROTTLE_USER": "1000000/min", "DATABASE_POOL": "20"},
     )
     try:
         _await_answer(server, port)

@@ -19,11 +19,16 @@ _GRANTS = ("groups", "user_permissions")
 
 
 def role_of(user):
-    """Return the highest role of a user, "admin" for superusers, "" for none."""
+    """Return the highest role of a user, "admin" for superusers, "" for none.
+
+    It is kept with the object, as Django keeps the permissions that come with it.
+    """
     if user.is_superuser:
         return ADMIN
-    names = set(user.groups.values_list("name", flat=True))
-    return next((role for role in _BY_RANK if role in names), "")
+    if not hasattr(user, "_role"):
+        names = set(user.groups.values_list("name", flat=True))
+        user._role = next((role for role in _BY_RANK if role in names), "")
+    return user._role
 
 
 def grant_groups(apps, group_permissions, *, keep=False):

@@ -23,11 +23,12 @@ def follow_verdict(incident, *, belongs, by, at=None):
     """
     if incident is None or incident.is_sampled:
         return
+    place = _place_of(incident) if belongs else None
+    if belongs and place is None:
+        return
     known = Fixture.objects.filter(incident=incident).first()
     if belongs and known is None:
-        place = _place_of(incident)
-        if place is not None:
-            _keep(incident, place, by, at)
+        _keep(incident, place, by, at)
     elif known is not None and not belongs:
         _drop(known, by, at)
 

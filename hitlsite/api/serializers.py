@@ -1,5 +1,7 @@
 """What every part of the API shares: strict bodies, and the one shape of a refusal."""
 
+import copy
+
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
@@ -25,6 +27,16 @@ class StrictSerializer(serializers.Serializer):
             message = f"There is no such field; there are {', '.join(self.fields)}."
             raise serializers.ValidationError({str(name)[:60]: message for name in unknown})
         return super().to_internal_value(values)
+
+
+class ShownSerializer(serializers.ModelSerializer):
+    # For answers only. Not a docstring: the schema would hand it on as what its heirs are.
+
+    def get_fields(self):
+        """Return the fields, read off the model once a process and not once a request."""
+        if "_built" not in type(self).__dict__:
+            type(self)._built = super().get_fields()
+        return copy.deepcopy(type(self)._built)
 
 
 class ErrorBodySerializer(serializers.Serializer):

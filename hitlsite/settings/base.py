@@ -91,6 +91,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
         ),
     }
+# What does hold connections is a pool of a process, for those that answer many short requests.
+_most_pooled = env.number("DATABASE_POOL", 0, minimum=0, maximum=1000)
+if _most_pooled and DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": _most_pooled,
+    }
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

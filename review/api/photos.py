@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from detection.models import Photo, PhotoDetection
-from hitlsite.api.serializers import StrictSerializer, refusals
+from hitlsite.api.serializers import ShownSerializer, StrictSerializer, refusals
 from hitlsite.errors import DomainError
 from review import tasks
 from review.api.serializers import CameraSerializer, CornersField, PersonField
@@ -28,7 +28,7 @@ _FILTERS = [
 ]
 
 
-class PhotoDetectionSerializer(serializers.ModelSerializer):
+class PhotoDetectionSerializer(ShownSerializer):
     box_xyxy = CornersField(read_only=True)
     deployment = serializers.SerializerMethodField(help_text="the detector as it was deployed")
 
@@ -41,7 +41,7 @@ class PhotoDetectionSerializer(serializers.ModelSerializer):
         return str(found.deployment)
 
 
-class MarkSerializer(serializers.ModelSerializer):
+class MarkSerializer(ShownSerializer):
     marked_by = PersonField(read_only=True)
 
     class Meta:
@@ -50,7 +50,7 @@ class MarkSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class PhotoSerializer(serializers.ModelSerializer):
+class PhotoSerializer(ShownSerializer):
     # The context holds the user: who may see the picture depends on that.
     camera = CameraSerializer(read_only=True)
     detections = PhotoDetectionSerializer(source="found", many=True, read_only=True)

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from detection.models import Evidence, Incident, RuleHit
-from hitlsite.api.serializers import StrictSerializer
+from hitlsite.api.serializers import ShownSerializer, StrictSerializer
 from review import selectors
 from review.models import Decision, Redaction, TrainingItem
 from review.services.regions import MOST_NOTE_CHARACTERS
@@ -52,7 +52,7 @@ class CameraSerializer(serializers.Serializer):
     site = serializers.CharField(source="site.name")
 
 
-class RuleHitSerializer(serializers.ModelSerializer):
+class RuleHitSerializer(ShownSerializer):
     numbers = serializers.DictField(read_only=True, help_text="what made the rule fire")
     parameters = serializers.DictField(read_only=True, help_text="the rule's, as it was then")
 
@@ -71,7 +71,7 @@ class RuleHitSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class EvidenceSerializer(serializers.ModelSerializer):
+class EvidenceSerializer(ShownSerializer):
     url = serializers.SerializerMethodField(help_text="null where you may not see the file")
 
     class Meta:
@@ -93,7 +93,7 @@ class EvidenceSerializer(serializers.ModelSerializer):
         return reverse("review:evidence", args=[evidence.pk])
 
 
-class IncidentSerializer(serializers.ModelSerializer):
+class IncidentSerializer(ShownSerializer):
     duration_seconds = serializers.FloatField(read_only=True, allow_null=True)
     track_ids = serializers.ListField(child=serializers.IntegerField(), read_only=True)
 
@@ -116,7 +116,7 @@ class IncidentSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class ItemSerializer(serializers.ModelSerializer):
+class ItemSerializer(ShownSerializer):
     """An item as lists show it."""
 
     # The context holds the user: who may see its media depends on that.
@@ -163,7 +163,7 @@ class ItemSerializer(serializers.ModelSerializer):
         return EvidenceSerializer()
 
 
-class DecisionSerializer(serializers.ModelSerializer):
+class DecisionSerializer(ShownSerializer):
     reviewer = PersonField(read_only=True)
     reason = serializers.ChoiceField(
         choices=Decision.Reason.choices, allow_blank=True, read_only=True
@@ -238,7 +238,7 @@ class StatsSerializer(serializers.Serializer):
     )
 
 
-class StandingSerializer(serializers.ModelSerializer):
+class StandingSerializer(ShownSerializer):
     """Where an item stands after an act, and no more: an act is answered quickly."""
 
     class Meta:

@@ -13,7 +13,7 @@ from hitlsite import audit, people
 from hitlsite.errors import Conflict, Forbidden, NotFound
 from review.models import Decision, TrainingItem
 from review.selectors import visible_items
-from review.services import blind, guidelines, redactions, samples, settlement, verdicts
+from review.services import blind, guidelines, redactions, samples, settlement, tallies, verdicts
 from review.services.queue import claimed
 from review.services.regions import clean_boxes, clean_text, invalid
 from review.services.undoing import leave_stack, undo, undo_batch
@@ -89,7 +89,7 @@ def decide(
 def _held_item(item_id, by):
     items = visible_items(by).select_for_update(of=("self",), no_key=True)
     try:
-        return items.select_related("site", "claimed_by", "incident").get(pk=item_id)
+        return items.select_related("site", "incident").get(pk=item_id)
     except (TrainingItem.DoesNotExist, ValueError, TypeError, OverflowError):
         raise NotFound(f"There is no item {str(item_id)[:20]}.") from None
 
@@ -220,10 +220,14 @@ def _carry_out(item, decision, status, at, first=None):
     decision.save(force_insert=True)
     if first is not None:
         blind.count(first)
-    if decision.effect == Effect.APPLIED and item.incident is not None:
-        belongs = status == Status.REJECTED and decision.reason == Reason.BASELINE_NOISE
+    belongs = status == Status.REJECTED and decision.reason == Reason.BASELINE_NOISE
+    # Of an item that waits there is no fixture: reopening it and taking a verdict back end it.
+    has_to_follow = belongs or decision.verdict == Verdict.REOPENED
+    if has_to_follow and decision.effect == Effect.APPLIED and item.incident is not None:
         fixtures.follow_verdict(item.incident, belongs=belongs, by=decision.reviewer, at=at)
+    # Last, because all other verdicts of the product wait for what these two lines hold.
     _record(item, decision, before, first, at)
+    tallies.moved(item, before, item.status, is_head_held=True)
 
 
 def _move(item, decision, status, at):
@@ -234,7 +238,7 @@ def _move(item, decision, status, at):
         status = Status.NEEDS_REVIEW
     elif decision.verdict == Verdict.CONFIRMED and decision.category:
         columns["category"] = decision.category
-    settlement.move(item, status, at=at, **columns)
+    settlement.move_uncounted(item, status, at=at, **columns)
 
 
 def _action(item, effect, verdict):

@@ -25,6 +25,13 @@ def move(item, status, *, at, **columns):
     Raises:
         Conflict: somebody was faster.
     """
+    before = item.status
+    move_uncounted(item, status, at=at, **columns)
+    tallies.moved(item, before, status)
+
+
+def move_uncounted(item, status, *, at, **columns):
+    """Do as ``move``, but leave the tallies to the caller."""
     columns = {"status": status, "claimed_by": None, "claim_expires_at": None, **columns}
     columns["decided_at"] = None if status == Status.PENDING_REVIEW else at
     won = TrainingItem.objects.filter(pk=item.pk, status=item.status, version=item.version).update(
@@ -32,7 +39,6 @@ def move(item, status, *, at, **columns):
     )
     if not won:
         raise Conflict(f"Item {item.pk} was decided in the same moment.", code="already_decided")
-    tallies.moved(item, item.status, status)
     for name, value in columns.items():
         setattr(item, name, value)
     item.version += 1

@@ -1,10 +1,11 @@
 """How many items stand where: numbers that change with the items, so that nobody counts rows.
 
-A gold item is in no tally: it is pending for ever and waits for nobody in particular.
+A gold item is in no tally: it is pending for ever and waits for nobody in particular. The head of
+the audit is held before the numbers, always: an act may have written to it before it moves an item.
 """
 
 from django.db import transaction
-from django.db.models import Count, F
+from django.db.models import Case, Count, F, When
 
 from hitlsite import audit
 from review.models import ItemTally, TrainingItem
@@ -15,20 +16,27 @@ Mode = TrainingItem.Mode
 def added(item):
     """Count a new item; runs in the transaction that stores it."""
     if item.mode != Mode.GOLD:
-        _change(item.site_id, item.status, 1)
+        audit.hold()
+        _change(item.site_id, {item.status: 1})
 
 
-def moved(item, before, after):
-    """Follow an item from one status to another; runs in the transaction that moves it."""
+def moved(item, before, after, *, is_head_held=False):
+    """Follow an item from one status to another; runs in the transaction that moves it.
+
+    Args:
+        is_head_held: the transaction has written to the audit already.
+    """
     if item.mode == Mode.GOLD or before == after:
         return
-    _change(item.site_id, before, -1)
-    _change(item.site_id, after, 1)
+    if not is_head_held:
+        audit.hold()
+    _change(item.site_id, {before: -1, after: 1})
 
 
 def left_out(item):
     """Stop counting an item that becomes a gold one; call it before the mode changes."""
-    _change(item.site_id, item.status, -1)
+    audit.hold()
+    _change(item.site_id, {item.status: -1})
 
 
 def recount(site):
@@ -59,14 +67,10 @@ def recount(site):
     }
 
 
-def _change(site_id, status, step):
-    # The head before the numbers, always: an act may have written to the audit before it moves.
-    audit.hold()
-    rows = ItemTally.objects.filter(site=site_id, status=status)
-    if rows.update(count=F("count") + step):
+def _change(site_id, steps):
+    whens = [When(status=status, then=step) for status, step in steps.items()]
+    rows = ItemTally.objects.filter(site=site_id, status__in=steps)
+    if rows.update(count=F("count") + Case(*whens)) == len(steps):
         return
-    _, is_new = ItemTally.objects.get_or_create(
-        site_id=site_id, status=status, defaults={"count": step}
-    )
-    if not is_new:
-        rows.update(count=F("count") + step)
+    for status, step in steps.items():
+        ItemTally.objects.get_or_create(site_id=site_id, status=status, defaults={"count": step})

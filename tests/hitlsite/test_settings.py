@@ -48,6 +48,40 @@ def test_no_connection_outlives_its_request():
     assert connection.settings_dict["CONN_MAX_AGE"] == 0
 
 
+ASKING = """
+import django, threading
+django.setup()
+from django.db import connection
+servers = []
+def ask():
+    with connection.cursor() as cursor:
+        servers.append(cursor.execute("SELECT pg_backend_pid()").fetchone()[0])
+    connection.close()
+for _ in range(6):
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+if connection.pool:
+    connection.close_pool()
+print(len(servers), len(set(servers)))
+"""
+
+
+@pytest.mark.parametrize(("pool", "told"), [("1", "6 1"), ("0", "6 6")])
+def test_a_pool_keeps_connections_for_the_next_request(tmp_path, postgres_url, pool, told):
+    variables = {
+        "DJANGO_SETTINGS_MODULE": "hitlsite.settings",
+        "SECOND_LOOK_DATA_DIR": str(tmp_path),
+        "DATABASE_URL": postgres_url,
+        "DATABASE_POOL": pool,
+    }
+    command = [sys.executable, "-c", ASKING]
+    ended = subprocess.run(
+        command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60
+    )
+    assert ended.stdout.strip() == told, ended.stderr
+
+
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
