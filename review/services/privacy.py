@@ -18,8 +18,9 @@ from detection.models import Evidence
 from hitlsite import storage
 from hitlsite.errors import Conflict, DomainError, Forbidden
 from review.models import PrivacyScan, Redaction, TrainingItem
-from review.selectors import is_file_private, may_see_media
-from review.services import first_looks, redactions, settlement
+from review.selectors import may_see_media
+from review.services import redactions, settlement
+from review.services.file_records import FileRecords, ItemFiles
 from review.services.regions import clean_regions, invalid
 from review.services.scanning import (
     face_scanner,
@@ -321,7 +322,7 @@ def undo_redaction(item, *, by, at=None):
     return item
 
 
-def check_item(item, *, scanner=None, rescan=True, leaving=None):
+def check_item(item, *, scanner=None, rescan=True, leaving=None, files=None):
     """Look at an item's files as they are now, before any of them leaves.
 
     Every file must be, byte for byte, one that was scanned clear or verified after its redaction.
@@ -329,6 +330,7 @@ def check_item(item, *, scanner=None, rescan=True, leaving=None):
     Args:
         rescan: look for faces again as well, with the detectors of today.
         leaving: the kinds of evidence that leave, all by default; only those are looked at again.
+        files: ItemFiles with this item among them, read a moment ago; read now where None.
 
     Returns:
         A FaceScan for every file looked at again.
@@ -338,18 +340,23 @@ def check_item(item, *, scanner=None, rescan=True, leaving=None):
     """
     if not item.is_private:
         raise _not_private(item, f"it is {item.get_privacy_display().lower()}")
-    looks = []
-    for evidence in redactions.evidence_of(item):
+    looks, files = [], files or ItemFiles([item])
+    for evidence in files.of(item):
         is_looked_at = rescan and (leaving is None or evidence.kind in leaving)
-        if is_looked_at and scanner is None and is_file_private(evidence):
+        if is_looked_at and scanner is None and files.records.is_private(evidence):
             scanner = face_scanner()
-        look = check_file(item, evidence, scanner=scanner, rescan=is_looked_at)
+        look = check_file(
+            item, evidence, scanner=scanner, rescan=is_looked_at, records=files.records
+        )
         looks += [look] if look else []
     return looks
 
 
-def check_file(item, evidence, *, scanner=None, rescan=True):
+def check_file(item, evidence, *, scanner=None, rescan=True, records=None):
     """Look at one file of an item as it is now, before it leaves; see ``check_item``.
+
+    Args:
+        records: FileRecords with this file among them; read now where None.
 
     Returns:
         The FaceScan of a second look; None without ``rescan``.
@@ -358,12 +365,13 @@ def check_file(item, evidence, *, scanner=None, rescan=True):
         DomainError: not_private, naming the item and the file.
     """
     name, look = evidence.get_kind_display(), None
-    if not is_file_private(evidence):
+    records = records or FileRecords([evidence])
+    if not records.is_private(evidence):
         raise _not_private(item, f"its file {name!r} was never verified")
     try:
         with stored_file(evidence.path, evidence.sha256) as path:
             if rescan:
-                look = _look_again(evidence, path, scanner or face_scanner())
+                look = _look_again(evidence, path, scanner or face_scanner(), records)
     except DomainError as error:
         raise _not_private(item, f"{name!r}: {error.message.rstrip('.')}") from error
     if look and look.result != "clear":
@@ -376,15 +384,9 @@ def _not_private(item, reason):
     return DomainError("not_private", f"Item {item.pk} may not leave: {reason}.", status=409)
 
 
-def _look_again(evidence, path, scanner):
+def _look_again(evidence, path, scanner, records):
     """Look at a file as a second look does; no detector that ever looked at it may be missing."""
     from review.privacy import verify
-    from review.privacy.regions import Region
 
-    applied = evidence.redactions.filter(
-        state=Redaction.State.APPLIED, sha256=evidence.sha256
-    ).first()
-    regions = [Region.from_dict(values) for values in applied.regions] if applied else []
     check = verify.check_clip if evidence.is_clip else verify.check_image
-    needed = first_looks.needed_for(evidence.pk, evidence.sha256)
-    return check(path, regions, scanner, needed=needed)
+    return check(path, records.regions(evidence), scanner, needed=records.needed(evidence))

@@ -5,6 +5,7 @@ export, because then the review itself cannot be trusted.
 """
 
 import hashlib
+from bisect import bisect_left
 from time import perf_counter
 
 from django.core.files.storage import default_storage
@@ -13,11 +14,14 @@ from detection.models import Evidence
 from hitlsite.errors import DomainError
 from review.models import TrainingItem
 from review.services import first_looks, privacy
+from review.services.file_records import ItemFiles
 from training.exporting.records import Item, Picture
 from training.services import export_answers
 from training.services.export_boxes import BoxReader
 
 NOT_PRIVATE = "not_private"
+# What is on record of files is read for so many items at once, moments before they leave.
+READ_TOGETHER = 50
 # Clips stay here: their bytes are compared with what was verified, but nobody is shown them.
 STILLS = frozenset(Evidence.Kind.values) - {Evidence.Kind.CLIP}
 
@@ -33,11 +37,13 @@ class ItemReader:
         writer: the SnapshotWriter that the pictures go to.
         classes: the SiteClasses that boxes are named by.
         drawn: what people said about boxes, see selectors.drawn_boxes.
+        pks: the ids of the items, which rise.
         masker: hides people, see export_masking; None leaves pictures as they were reviewed.
     """
 
-    def __init__(self, writer, classes, drawn, masker=None):
-        self._writer, self._masker = writer, masker
+    def __init__(self, writer, classes, drawn, pks, masker=None):
+        self._writer, self._masker, self._pks = writer, masker, pks
+        self._files = ItemFiles(())
         self._boxes = BoxReader(classes, drawn)
         self._scanner = None
         self.seconds = {"files": 0.0, "privacy": 0.0, "masking": 0.0}
@@ -101,12 +107,21 @@ class ItemReader:
         try:
             if self._scanner is None:
                 self._scanner = privacy.face_scanner()
-            item = TrainingItem.objects.select_related("incident").get(pk=pk)
-            privacy.check_item(item, scanner=self._scanner, leaving=STILLS)
+            files = self._files_of(pk)
+            item = files.items[pk]
+            privacy.check_item(item, scanner=self._scanner, leaving=STILLS, files=files)
         except DomainError as error:
             if error.code == NOT_PRIVATE:
                 raise
             raise LeftOut(error.code) from error
+
+    def _files_of(self, pk):
+        """Return the ItemFiles of an item and of those that come next."""
+        if pk not in self._files.items:
+            start = bisect_left(self._pks, pk)
+            chosen = self._pks[start : start + READ_TOGETHER]
+            self._files = ItemFiles(TrainingItem.objects.filter(pk__in=chosen))
+        return self._files
 
     def _picture(self, row, file, content, size):
         applied_sha256, method, regions = row.redactions.get(file.id, ("", "", ""))

@@ -80,8 +80,9 @@ def _write_and_publish(export, place, writer, classes, progress):
     items = dict(selectors.exportable(export.site, export.filters).values_list("pk", "version"))
     rejections = selectors.left_out_by_status(export.site, export.filters)
     masker = PeopleMasker() if export.variant == "masked" else None
-    reader = ItemReader(writer, classes, selectors.drawn_boxes(list(items)), masker)
-    exported, served = _write_items(export, writer, reader, list(items), rejections, progress)
+    pks = sorted(items)
+    reader = ItemReader(writer, classes, selectors.drawn_boxes(pks), pks, masker)
+    exported, served = _write_items(export, writer, reader, pks, rejections, progress)
     require_enough(len(exported), rejections=rejections)
     now = timezone.now()
     head = selectors.audit_head()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from detection.models import Evidence, Photo
+from detection.vision import libraries
 from hitlsite.errors import DomainError
 from review.models import Annotation, LabelClass, TrainingItem
 from tests import factories
@@ -95,9 +96,9 @@ def test_two_exports_may_lie_in_one_folder(items, site, tmp_path):
     assert (report.problems, report.exports) == ([], 2)
 
 
-def test_trainers_read_the_labels(folder):
-
-    pytest.importorskip("ultralytics")
+def test_trainers_read_the_labels(folder, tmp_path):
+    libraries.prepare(tmp_path)
+    libraries.load_ultralytics()
     from ultralytics.data.utils import check_det_dataset
 
     told = check_det_dataset(str(one(folder, "data_*.yaml")), autodownload=False)
