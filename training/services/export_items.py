@@ -7,6 +7,7 @@ export, because then the review itself cannot be trusted.
 import hashlib
 from bisect import bisect_left
 from time import perf_counter
+from typing import NamedTuple
 
 from django.core.files.storage import default_storage
 
@@ -16,18 +17,31 @@ from review.models import TrainingItem
 from review.services import first_looks, privacy
 from review.services.file_records import ItemFiles
 from training.exporting.records import Item, Picture
+from training.selectors import StoredFile
 from training.services import export_answers
 from training.services.export_boxes import BoxReader
 
 NOT_PRIVATE = "not_private"
-# What is on record of files is read for so many items at once, moments before they leave.
-READ_TOGETHER = 50
+# So many items are looked at together, and what is on record of their files is read at once.
+TOGETHER = 50
 # Clips stay here: their bytes are compared with what was verified, but nobody is shown them.
 STILLS = frozenset(Evidence.Kind.values) - {Evidence.Kind.CLIP}
 
 
 class LeftOut(Exception):
     """An item that cannot be exported; its argument is the reason it is counted under."""
+
+
+class Still(NamedTuple):
+    """A still that leaves; ``content`` is empty once nobody needs it."""
+
+    file: StoredFile
+    sha256: str
+    file_name: str
+    content: bytes
+    byte_count: int
+    width: int
+    height: int
 
 
 class ItemReader:
@@ -48,28 +62,38 @@ class ItemReader:
         self._scanner = None
         self.seconds = {"files": 0.0, "privacy": 0.0, "masking": 0.0}
 
-    def read(self, row):
-        """Return the record of one row of selectors.item_rows, its pictures written.
+    def look(self, row):
+        """Read an item's files and look at them once more; return what ``record`` needs of them.
+
+        Pictures that leave as they were reviewed are written here.
 
         Raises:
-            LeftOut: a file is missing, altered or unreadable, there is no still, or people in it
-                could not be hidden where they have to be.
+            LeftOut: a file is missing, altered or unreadable, or there is no still.
             DomainError: not_private, naming item and file.
         """
         begun = perf_counter()
         stills = self._stills(row)
         begun = self._spent("files", begun)
         self._check(row.id)
-        self._spent("privacy", begun)
-        pictures = [self._picture(row, *still) for still in stills]
-        begun = perf_counter()
+        begun = self._spent("privacy", begun)
+        if not self._masker:
+            for still in stills:
+                self._write(still.sha256, still.file_name, still.content)
+            stills = [still._replace(content=b"") for still in stills]
+        self._spent("files", begun)
+        return stills
+
+    def record(self, row, stills):
+        """Return the record of one row of selectors.item_rows and of what ``look`` said of it.
+
+        Raises:
+            LeftOut: people in a picture could not be hidden where they have to be.
+        """
+        pictures = [self._picture(row, still) for still in stills]
         if self._masker:
+            begun = perf_counter()
             pictures = [self._masked(*pair) for pair in zip(pictures, stills, strict=True)]
             self._spent("masking", begun)
-        else:
-            for picture, (_file, content, _size) in zip(pictures, stills, strict=True):
-                self._write(picture, content)
-            self._spent("files", begun)
         decision, reviewer = row.decision or (None, "")
         return Item(
             item_id=row.id,
@@ -84,7 +108,7 @@ class ItemReader:
         )
 
     def _stills(self, row):
-        """Return (file, content, size) of every still, clips hashed as well."""
+        """Return a Still for every file that is none, clips hashed as well."""
         from training.exporting.pictures import size_of
 
         stills = []
@@ -94,10 +118,11 @@ class ItemReader:
                 continue
             content = _content(file)
             try:
-                size = size_of(content, f"{file.kind} of item {row.id}")
+                width, height = size_of(content, f"{file.kind} of item {row.id}")
             except DomainError as error:
                 raise LeftOut(error.code) from error
-            stills.append((file, content, size))
+            name = f"images/{file.sha256}.{file.path.rpartition('.')[2].lower()}"
+            stills.append(Still(file, file.sha256, name, content, len(content), width, height))
         if not stills:
             raise LeftOut("no_picture")
         return stills
@@ -119,20 +144,21 @@ class ItemReader:
         """Return the ItemFiles of an item and of those that come next."""
         if pk not in self._files.items:
             start = bisect_left(self._pks, pk)
-            chosen = self._pks[start : start + READ_TOGETHER]
+            chosen = self._pks[start : start + TOGETHER]
             self._files = ItemFiles(TrainingItem.objects.filter(pk__in=chosen))
         return self._files
 
-    def _picture(self, row, file, content, size):
+    def _picture(self, row, still):
+        file = still.file
         applied_sha256, method, regions = row.redactions.get(file.id, ("", "", ""))
         is_redacted = applied_sha256 == file.sha256
         told = self._boxes.read(file)
         return Picture(
-            f"images/{file.sha256}.{file.path.rpartition('.')[2].lower()}",
+            still.file_name,
             file.sha256,
-            len(content),
-            size[0],
-            size[1],
+            still.byte_count,
+            still.width,
+            still.height,
             file.kind,
             file.at_seconds,
             told.boxes,
@@ -144,20 +170,22 @@ class ItemReader:
             told.people or int(is_redacted and _shows_heads(regions)),
         )
 
-    def _write(self, picture, content):
-        if not self._writer.has_image(picture.sha256):
-            self._writer.write_image(picture.file_name, content)
+    def _write(self, sha256, file_name, content):
+        if not self._writer.has_image(sha256):
+            self._writer.write_image(file_name, content)
 
     def _masked(self, picture, still):
         """Return the picture with its people hidden, and write that one."""
-        file, content, _size = still
+        file = still.file
         where = self._boxes.people_in(file)
         try:
             needed = first_looks.needed_for(file.id, file.sha256)
-            picture, content = self._masker.mask(picture, content, where, self._scanner, needed)
+            picture, content = self._masker.mask(
+                picture, still.content, where, self._scanner, needed
+            )
         except DomainError as error:
             raise LeftOut(error.code) from error
-        self._write(picture, content)
+        self._write(picture.sha256, picture.file_name, content)
         return picture
 
     def _spent(self, what, begun):
