@@ -56,7 +56,7 @@ def postgres():
 
 @contextmanager
 def web(processes=1):
-    """Serve the product as ``manage.py up`` does, or by several processes; give the port."""
+    """Serve the product as docs/operations.md says for PostgreSQL, and give the port."""
     port = free_port()
     server = subprocess.Popen(
         [

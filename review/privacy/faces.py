@@ -80,10 +80,12 @@ class _Findings:
         return tuple(name for name, runs in self.runs.items() if runs and runs == self.frames)
 
     def scan(self) -> FaceScan:
-        counted = [one for one in self.regions if one.score >= self.least.get(one.source, 0.0)]
+        counted, faint = [], []
+        for one in self.regions:
+            (counted if one.score >= self.least.get(one.source, 0.0) else faint).append(one)
         result = "failed" if self.error else "faces" if counted else "clear"
         regions = () if result == "clear" else tuple(counted if self.is_second else self.regions)
-        doubtful = tuple(set(self.regions) - set(counted)) if self.is_second else ()
+        doubtful = tuple(faint) if self.is_second else ()
         return FaceScan(result, regions, self.detectors, self.frames, self.error, doubtful)
 
 
