@@ -69,6 +69,8 @@ def hold():
 def record(action, subject, *, actor=None, site=None, detail=None, at=None):
     """Append one entry about ``subject`` (a saved model instance) to the chain.
 
+    ``site`` is a Site or the number of one.
+
     Must run inside the transaction of the change that it records; the lock on the chain's head is
     held until that transaction ends.
     """
@@ -79,7 +81,7 @@ def record(action, subject, *, actor=None, site=None, detail=None, at=None):
     salt = secrets.token_hex(16)
     entry = AuditEntry(
         sequence=head.sequence + 1,
-        site=site,
+        site_id=getattr(site, "pk", site),
         actor=actor,
         action=action,
         object_type=subject._meta.label_lower,

@@ -4,9 +4,12 @@ What each group may do is granted by migrations, the first of them in ``training
 in the order of imports.
 """
 
+from dataclasses import dataclass
+
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import transaction
+from django.db.models import Value
 
 from hitlsite import audit, sites
 
@@ -18,17 +21,37 @@ _FLAGS = ("is_superuser", "is_staff", "is_active")
 _GRANTS = ("groups", "user_permissions")
 
 
-def role_of(user):
-    """Return the highest role of a user, "admin" for superusers, "" for none.
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """The highest role, "" for none, and the permissions by name ("review.view_mark")."""
 
-    It is kept with the object, as Django keeps the permissions that come with it.
+    role: str
+    permissions: frozenset[str]
+
+
+def rights_of(user):
+    """Return the Rights that a user's groups give and what was granted to the user alone.
+
+    They are kept with the object, as Django keeps permissions: who was changed is read anew.
     """
-    if user.is_superuser:
-        return ADMIN
-    if not hasattr(user, "_role"):
-        names = set(user.groups.values_list("name", flat=True))
-        user._role = next((role for role in _BY_RANK if role in names), "")
-    return user._role
+    if not hasattr(user, "_rights"):
+        by_group = Group.objects.filter(user=user).values_list(
+            "name", "permissions__content_type__app_label", "permissions__codename"
+        )
+        own = Permission.objects.filter(user=user).order_by()
+        own = own.values_list(Value(""), "content_type__app_label", "codename")
+        rows = list(by_group.union(own, all=True))
+        groups = {group for group, _, _ in rows}
+        user._rights = Rights(
+            next((role for role in _BY_RANK if role in groups), ""),
+            frozenset(f"{app}.{codename}" for _, app, codename in rows if codename),
+        )
+    return user._rights
+
+
+def role_of(user):
+    """Return the highest role of a user, "admin" for superusers, "" for none."""
+    return ADMIN if user.is_superuser else rights_of(user).role
 
 
 def grant_groups(apps, group_permissions, *, keep=False):

@@ -6,29 +6,30 @@ segment on, replays at once.
 
 from django.db import transaction
 
-from detection.models import Fixture
+from detection.models import Fixture, Incident, RuleHit
 from hitlsite import audit
 
 RULE_KIND = "object_left_unattended"
 
 
-def follow_verdict(incident, *, belongs, by, at=None):
+def follow_verdict(incident_id, *, belongs, by, at=None):
     """Keep the object of an incident as a fixture, or no longer, as the verdict on it now says.
 
     Incidents of other rules have no object and change nothing. Nor do samples and photos: that
     nothing was missed says nothing of what stands there.
 
     Args:
+        incident_id: None of a photo.
         belongs: a person said that the object belongs where it stands.
     """
-    if incident is None or incident.is_sampled:
+    if incident_id is None:
         return
-    place = _place_of(incident) if belongs else None
+    place = _place_of(incident_id) if belongs else None
     if belongs and place is None:
         return
-    known = Fixture.objects.filter(incident=incident).first()
+    known = Fixture.objects.filter(incident=incident_id).first()
     if belongs and known is None:
-        _keep(incident, place, by, at)
+        _keep(Incident.objects.get(pk=incident_id), place, by, at)
     elif known is not None and not belongs:
         _drop(known, by, at)
 
@@ -39,12 +40,15 @@ def remove(fixture, *, by):
     _drop(fixture, by, None)
 
 
-def _place_of(incident):
-    hits = incident.rule_hits.filter(kind=RULE_KIND).values_list("numbers", flat=True)
+def _place_of(incident_id):
+    hits = RuleHit.objects.filter(incident=incident_id, kind=RULE_KIND).order_by("position")
+    hits = hits.values_list("numbers", flat=True)
     return next((numbers["box_xyxy"] for numbers in hits if "box_xyxy" in numbers), None)
 
 
 def _keep(incident, place, by, at):
+    if incident.is_sampled:
+        return
     fixture = Fixture.objects.create(
         camera=incident.camera,
         incident=incident,

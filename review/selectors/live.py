@@ -14,7 +14,7 @@ from hitlsite.models import Membership, Site
 from review.models import ItemTally, TrainingItem
 
 PERMISSION = "review.view_trainingitem"
-MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
+MODEL_BACKEND = "hitlsite.backends.PeopleBackend"
 MOST_AT_ONCE = 100
 # Rows are numbered before they are stored: a lower number may come to sight after a higher one.
 LOOK_BACK_ROWS = 50

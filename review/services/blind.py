@@ -19,7 +19,7 @@ from review.models import Decision, TrainingItem
 
 Effect, Mode = Decision.Effect, TrainingItem.Mode
 PENDING = TrainingItem.Status.PENDING_REVIEW
-MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
+MODEL_BACKEND = "hitlsite.backends.PeopleBackend"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ def decide(
     answer = verdicts.checked(
         verdict=verdict, reason=reason, note=note, category=category, seconds_taken=seconds_taken
     )
+    people.rights_of(by)  # read before others have to wait for this transaction
     with transaction.atomic():
         item = _held_item(item_id, by)
         status = _allowed_status(item, answer.verdict, by, at)
@@ -75,7 +76,7 @@ def decide(
         _refuse_stale(item, version)
         samples.check_answer(item, answer)
         decision = _draft(item, answer, boxes, by, at, batch)
-        decision.guideline_version = guidelines.current_version(item.site_id, item.category)
+        decision.guideline_version = item.guideline_version
         _replace_waiting(item, by, at)
         _refuse_unhideable(item, decision)
         weighed = blind.weigh(item, decision)
@@ -89,7 +90,7 @@ def decide(
 def _held_item(item_id, by):
     items = visible_items(by).select_for_update(of=("self",), no_key=True)
     try:
-        return items.select_related("site", "incident").get(pk=item_id)
+        return items.annotate(guideline_version=guidelines.VERSION_IN_FORCE).get(pk=item_id)
     except (TrainingItem.DoesNotExist, ValueError, TypeError, OverflowError):
         raise NotFound(f"There is no item {str(item_id)[:20]}.") from None
 
@@ -223,8 +224,8 @@ def _carry_out(item, decision, status, at, first=None):
     belongs = status == Status.REJECTED and decision.reason == Reason.BASELINE_NOISE
     # Of an item that waits there is no fixture: reopening it and taking a verdict back end it.
     has_to_follow = belongs or decision.verdict == Verdict.REOPENED
-    if has_to_follow and decision.effect == Effect.APPLIED and item.incident is not None:
-        fixtures.follow_verdict(item.incident, belongs=belongs, by=decision.reviewer, at=at)
+    if has_to_follow and decision.effect == Effect.APPLIED:
+        fixtures.follow_verdict(item.incident_id, belongs=belongs, by=decision.reviewer, at=at)
     # Last, because all other verdicts of the product wait for what these two lines hold.
     _record(item, decision, before, first, at)
     tallies.moved(item, before, item.status, is_head_held=True)
@@ -267,7 +268,7 @@ def _record(item, decision, before, first, at):
     if first is not None:
         detail["first"] = {"decision": first.pk, "by": first.reviewer_id, "verdict": first.verdict}
     action = _action(item, decision.effect, decision.verdict)
-    audit.record(action, item, actor=decision.reviewer, site=item.site, detail=detail, at=at)
+    audit.record(action, item, actor=decision.reviewer, site=item.site_id, detail=detail, at=at)
 
 
 def reopen(item_id, *, by, note, version=None, at=None):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from detection.models import Incident
@@ -19,6 +21,10 @@ MOST_NOTE = 300
 MOST_EXAMPLES = 30
 Kind, Status = GuidelineExample.Kind, TrainingItem.Status
 
+_WRITTEN = Guideline.objects.filter(site=OuterRef("site"), category=OuterRef("category"))
+# Of a queryset of items: the number of the guideline by which an item is to be judged now.
+VERSION_IN_FORCE = Coalesce(Subquery(_WRITTEN.order_by("-version").values("version")[:1]), 0)
+
 
 @dataclass(frozen=True)
 class Current:
@@ -27,12 +33,6 @@ class Current:
     version: int
     text: str
     examples: list[GuidelineExample]
-
-
-def current_version(site_id, category):
-    """Return the number of the version that holds now, for what is recorded with a verdict."""
-    written = Guideline.objects.filter(site=site_id, category=category).order_by("-version")
-    return written.values_list("version", flat=True).first() or 0
 
 
 def current(site, category):

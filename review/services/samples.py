@@ -17,11 +17,14 @@ def check_answer(item, answer):
     Raises:
         DomainError: invalid; ``fields`` names category or reason.
     """
-    if item.incident is None or item.incident.origin != Incident.Origin.AUDIT_MINUTE:
-        return
-    unknown = Incident.Category.UNKNOWN
-    if answer.verdict == Verdict.CONFIRMED and (answer.category or item.category) == unknown:
+    is_confirmed = answer.verdict == Verdict.CONFIRMED
+    is_unnamed = (answer.category or item.category) == Incident.Category.UNKNOWN
+    if is_confirmed and is_unnamed and _is_random_minute(item):
         raise invalid("category", "Say what it was that nobody reported.")
-    if answer.reason == Reason.WRONG_CLASS:
+    if answer.reason == Reason.WRONG_CLASS and _is_random_minute(item):
         message = "A random minute has no class that could be wrong: confirm it with its category."
         raise invalid("reason", message)
+
+
+def _is_random_minute(item):
+    return item.incident is not None and item.incident.origin == Incident.Origin.AUDIT_MINUTE

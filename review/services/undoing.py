@@ -261,8 +261,7 @@ def _back_to(decision, item, by, at):
     """Put the item back where a verdict found it; return the redactions that go with it."""
     settlement.move(item, decision.status_before, at=at, category=item.proposed_category)
     restored = _restore(decision, item, by, at)
-    if item.incident_id is not None:
-        fixtures.follow_verdict(item.incident, belongs=False, by=by, at=at)
+    fixtures.follow_verdict(item.incident_id, belongs=False, by=by, at=at)
     blind.give_back(item, decision)
     leave_stack([item])
     return restored

@@ -40,7 +40,7 @@ def test_versions_are_added(site, supervisor):
 
     assert guidelines.current(site, CATEGORY).text == "Text 2"
     assert [one.version for one in guidelines.versions(site, CATEGORY)] == [2, 1]
-    assert guidelines.current_version(site.pk, "aggression") == 0
+    assert guidelines.current(site, "aggression").version == 0
     assert audit.verify().entries == 2
 
 
