@@ -1,13 +1,36 @@
 """The ASGI entry point."""
 
+import gc
 import os
 
-from django.core.asgi import get_asgi_application
+import django
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitlsite.settings")
-
-application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from review.views.events import LiveEvents  # noqa: E402  needs the applications that are ready now
 
-application = LiveEvents(application)
+
+class OneThread(ASGIHandler):
+    """Take a request through middleware and view in one go, in the thread that is its own.
+
+    Nothing here is asynchronous but the event stream, which never comes this way. Django's own
+    handler passes the view back to the event loop and from there to the same thread once more,
+    and a busy process makes every request wait for that.
+    """
+
+    def load_middleware(self, is_async=False):
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request):
+        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
+
+
+application = LiveEvents(OneThread())
+
+# What is loaded by now stays for good: the collector need not walk it again and again.
+gc.collect()
+gc.freeze()
+gc.set_threshold(10_000, 20, 50)

@@ -13,6 +13,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils import timezone
 
+from hitlsite import rows
 from hitlsite.bounds import as_id
 from hitlsite.errors import Conflict, DomainError, NotFound
 from hitlsite.models import AuditDetail, AuditEntry, AuditHead
@@ -91,8 +92,8 @@ def record(action, subject, *, actor=None, site=None, detail=None, at=None):
         previous_sha256=head.sha256,
     )
     entry.sha256 = _entry_sha256(entry)
-    entry.save(force_insert=True)
-    AuditDetail.objects.create(entry=entry, salt=salt, content=content)
+    rows.insert(entry)
+    rows.insert(AuditDetail(entry=entry, salt=salt, content=content))
     AuditHead.objects.filter(pk=1).update(sequence=entry.sequence, sha256=entry.sha256)
     return entry
 

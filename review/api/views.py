@@ -50,8 +50,8 @@ class ReviewView(APIView):
     def decided(self, decision):
         return Response(
             {
-                "item": forms.StandingSerializer(decision.item).data,
-                "decision": forms.DecisionSerializer(decision).data,
+                "item": forms.StandingSerializer.shown(decision.item),
+                "decision": forms.DecisionSerializer.shown(decision),
                 "message": outcomes.sentence(decision),
             }
         )

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from detection.services import fixtures
-from hitlsite import audit, people
+from hitlsite import audit, people, rows
 from hitlsite.errors import Conflict, Forbidden, NotFound
 from review.models import Decision, TrainingItem
 from review.selectors import visible_items
@@ -218,7 +218,7 @@ def _carry_out(item, decision, status, at, first=None):
         blind.leave_open(item)
     else:
         _move(item, decision, status, at)
-    decision.save(force_insert=True)
+    rows.insert(decision)
     if first is not None:
         blind.count(first)
     belongs = status == Status.REJECTED and decision.reason == Reason.BASELINE_NOISE

@@ -41,6 +41,7 @@ FOUNDATION_LAYERS = {
     "checks": 1,
     "api_errors": 1,
     "streaming": 1,
+    "backends": 1,
     "logs": 1,
     "audit": 3,
     "jobs": 3,
@@ -49,6 +50,7 @@ FOUNDATION_LAYERS = {
     "broker": 3,
     "storage": 6,
     "bounds": 6,
+    "rows": 6,
     "errors": 6,
 }
 # The glue is what starts the project, so it may know every app.
