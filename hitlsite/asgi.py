@@ -1,6 +1,5 @@
 """The ASGI entry point."""
 
-import gc
 import os
 
 import django
@@ -10,7 +9,9 @@ from django.core.handlers.asgi import ASGIHandler
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitlsite.settings")
 django.setup(set_prefix=False)
 
-from review.views.events import LiveEvents  # noqa: E402  needs the applications that are ready now
+# They need the applications that are ready now.
+from hitlsite import garbage  # noqa: E402
+from review.views.events import LiveEvents  # noqa: E402
 
 
 class OneThread(ASGIHandler):
@@ -29,8 +30,4 @@ class OneThread(ASGIHandler):
 
 
 application = LiveEvents(OneThread())
-
-# What is loaded by now stays for good: the collector need not walk it again and again.
-gc.collect()
-gc.freeze()
-gc.set_threshold(10_000, 20, 50)
+garbage.look_seldom()

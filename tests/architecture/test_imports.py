@@ -51,6 +51,7 @@ FOUNDATION_LAYERS = {
     "storage": 6,
     "bounds": 6,
     "rows": 6,
+    "garbage": 6,
     "errors": 6,
 }
 # The glue is what starts the project, so it may know every app.

@@ -102,8 +102,11 @@ class SnapshotWriter:
 
     def _add_picture(self, picture):
         self._images.add(picture.sha256)
-        boxes = [(box.class_name, coco.pixel_box(box, picture)) for box in picture.boxes]
-        boxes = [(self._category(name), name, pixels) for name, pixels in boxes if pixels]
+        boxes = []
+        for box in picture.boxes:
+            pixels = coco.pixel_box(box, picture)
+            if pixels:
+                boxes.append((self._category(box.class_name), box.class_name, pixels))
         kind = BOXES if boxes else NEGATIVE if picture.is_negative else NOT_LABELLED
         label = None
         if kind != NOT_LABELLED:
@@ -115,7 +118,7 @@ class SnapshotWriter:
     def _annotate(self, picture, boxes):
         images, annotations = self._rows["coco_images"], self._rows["coco_annotations"]
         number, tally = images.count + 1, self._tallies["class"]
-        exhaustive = sorted({self._category(name) for name in picture.exhaustive})
+        exhaustive = picture.exhaustive and sorted(set(map(self._category, picture.exhaustive)))
         images.add(coco.image_text(number, picture, exhaustive))
         for category, name, pixels in boxes:
             annotations.add(coco.annotation_text(annotations.count + 1, number, category, pixels))

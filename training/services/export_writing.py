@@ -1,7 +1,7 @@
 """One claimed export from its rows to its published folder."""
 
 import logging
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import islice
 from time import monotonic
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from hitlsite import audit, jobs
+from hitlsite import audit, garbage, jobs
 from hitlsite.errors import Conflict, DomainError
 from hitlsite.storage import disk_full
 from review.models import TrainingItem
@@ -63,7 +63,8 @@ def write(export, place, progress):
             variant=export.variant,
         )
         try:
-            _write_and_publish(export, place, writer, classes, progress)
+            with garbage.looked_for_seldom():
+                _write_and_publish(export, place, writer, classes, progress)
         finally:
             with suppress(OSError):
                 writer.close()
@@ -133,30 +134,31 @@ def _write_items(export, writer, reader, pks, rejections, progress):
     while together := list(islice(rows, TOGETHER)):
         looked_at = []
         for row in together:
-            with _counted(rejections):
+            try:
                 looked_at.append((row, reader.look(row)))
+            except LeftOut as left_out:
+                _count(left_out, rejections)
             done += 1
             if monotonic() - beaten_at > _BEAT_SECONDS:
                 jobs.heartbeat(export, progress_done=done)
                 beaten_at = monotonic()
             progress(done, len(pks))
         for row, stills in looked_at:
-            with _counted(rejections):
+            try:
                 writer.add(reader.record(row, stills))
-                exported.append(row.id)
-                served.add(row.deployment)
+            except LeftOut as left_out:
+                _count(left_out, rejections)
+                continue
+            exported.append(row.id)
+            served.add(row.deployment)
     logger.info("Export %s: %s", export.pk, reader.seconds)
     return exported, served - {None}
 
 
-@contextmanager
-def _counted(rejections):
+def _count(left_out, rejections):
     """Count an item that is left out under its reason."""
-    try:
-        yield
-    except LeftOut as left_out:
-        reason = str(left_out)
-        rejections[reason] = rejections.get(reason, 0) + 1
+    reason = str(left_out)
+    rejections[reason] = rejections.get(reason, 0) + 1
 
 
 def _publish(export, place, snapshot, versions, *, rejections, head, at):
