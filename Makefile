@@ -1,4 +1,5 @@
-# Second Look: `make demo` shows it, `make test` checks it. Everything lands in this folder.
+# Second Look: `make demo` shows it, `make test` checks it, `make test-all` checks it on real
+# material. Everything lands in this folder.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -14,7 +15,7 @@ PYTEST = $(RUN) -m pytest -n $(WORKERS) --dist loadgroup
 # The installer's own lines are for people at a terminal; in a log only its warnings matter.
 PIP = $(RUN) -m pip install --disable-pip-version-check $$([ -t 1 ] || echo --quiet --quiet)
 
-.PHONY: help demo test lint api-docs format venv venv-dev clean
+.PHONY: help demo test test-all lint api-docs format venv venv-dev clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -25,15 +26,19 @@ demo: $(VENV)/.runtime ## Set up, take in a scene and serve the review pages (AR
 	@echo "== Demo"
 	@exec $(RUN) manage.py demo $(ARGS)
 
-test: lint ## Check everything: style, migrations, every test
+test: CHOSEN = not slow
+test-all: CHOSEN = slow or not slow
+test: ## Check style, migrations and all that is quick to test
+test-all: ## Check the same, with real models, real films and pictures of every page
+test test-all: lint
 	@echo "== Migrations"
 	@$(RUN) manage.py makemigrations --check --dry-run
 	@if [ -n "$${TEST_POSTGRES_URL:-}" ]; then \
 	  echo "== Tests of SQL and concurrency on PostgreSQL"; \
-	  TEST_DATABASE_URL="$$TEST_POSTGRES_URL" $(PYTEST) -m sql $(PYTEST_ARGS); \
+	  TEST_DATABASE_URL="$$TEST_POSTGRES_URL" $(PYTEST) -m "sql and ($(CHOSEN))" $(PYTEST_ARGS); \
 	fi
 	@echo "== Tests"
-	@$(PYTEST) $(PYTEST_ARGS)
+	@$(PYTEST) -m "$(CHOSEN)" $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Check the style
 	@echo "== Style"

@@ -187,6 +187,7 @@ def test_the_whole_sheet_is_done_with_two_keys(sign_in, visit, reviewer, row, co
     assert [line for line in complaints if "422" not in line] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_how_it_looks(sign_in, visit, reviewer, camera, row, screenshots, scheme, size):

@@ -176,6 +176,7 @@ class TestPhoto:
         assert standing() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_pictures_of_the_pages(
