@@ -29,7 +29,7 @@ demo: $(VENV)/.runtime ## Set up, take in a scene and serve the review pages (AR
 test: CHOSEN = not slow
 test-all: CHOSEN = slow or not slow
 test: ## Check style, migrations and all that is quick to test
-test-all: ## Check the same, with real models, real films and pictures of every page
+test-all: ## Check all: real models and films, and every key of the longer pages too
 test test-all: lint
 	@echo "== Migrations"
 	@$(RUN) manage.py makemigrations --check --dry-run

@@ -13,7 +13,7 @@ from review.services import proposing, queue
 from tests import cast, factories
 from tests.review.privacy.drawing import ColourDetector
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def address(item):

@@ -12,7 +12,7 @@ from review.models import Decision, TrainingItem
 from review.services import queue
 from tests import cast, factories
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def address(item):

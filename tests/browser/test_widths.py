@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from review.services import decisions
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 LONG = "unbroken" * 240
 WIDTHS = {"desk": (1280, 800), "zoomed": (640, 400), "phone": (390, 844)}
