@@ -97,13 +97,22 @@ def privacy_context(user, shown):
         "is_being_redacted": shown.is_open and shown.is_being_redacted,
         "is_blocked": is_blocked,
         "file_count": len(scans),
-        "failed_scans": [scan for scan in scans.values() if scan.result == "failed"],
+        "failed_scans": _by_error(scan for scan in scans.values() if scan.result == "failed"),
         "files_with_faces": sum(1 for scan in scans.values() if scan.result != "clear"),
         "methods": Redaction.Method.choices,
         "method": settings.REDACTION_METHOD,
         "may_redact": _may_redact(user, shown),
         "may_undo_redaction": shown.is_open and privacy_service.may_undo(user, applied),
     }
+
+
+def _by_error(failed):
+    """Return {why files could not be scanned: which files}, as sentences and words."""
+    found = {}
+    for scan in failed:
+        why = (scan.error or "No detector could run").rstrip(".") + "."
+        found.setdefault(why, []).append(scan.evidence.get_kind_display())
+    return found
 
 
 def _may_redact(user, shown):

@@ -274,6 +274,20 @@ def test_the_privacy_banner_says_where_it_stands(signed_in, camera, privacy, pro
     assert ("every 2s" in text_of(alone)) == (proposal == "waiting")
 
 
+def test_why_files_could_not_be_scanned_is_said_once(signed_in, camera):
+    item = factories.item(factories.incident(camera), privacy="failed", proposal="ready")
+    first, *others = item.scans.select_related("evidence").order_by("pk")
+    item.scans.update(error="Out of memory")
+    item.scans.filter(pk=first.pk).update(error="Nothing could run.")
+
+    html = text_of(signed_in.get(item_address(item)))
+
+    kind, *kinds = [scan.evidence.get_kind_display() for scan in (first, *others)]
+    rest = ", ".join(kinds)
+    assert f"{kind[0].upper()}{kind[1:]}: Nothing could run. " in html
+    assert f"{rest[0].upper()}{rest[1:]}: Out of memory. " in html
+
+
 def test_unredacted_pictures_of_a_rejected_item_are_not_offered(signed_in, camera):
     item = factories.item(factories.incident(camera), status="rejected", privacy="faces")
 
