@@ -151,7 +151,8 @@ def _at_recalls(found, precision, truths):
     """Return the mean of the precision (draws, detections) at 101 recalls, 0 beyond the last."""
     means = np.zeros(len(found))
     for row in np.flatnonzero(truths > 0):
-        places = np.searchsorted(found[row], RECALLS * truths[row] - 1e-9, side="left")
+        # Without tolerance, as the reference has it: its last digits decide at equal recalls.
+        places = np.searchsorted(found[row] / truths[row], RECALLS, side="left")
         means[row] = precision[row, places[places < found.shape[1]]].sum() / len(RECALLS)
     return means
 

@@ -32,7 +32,7 @@ def average_precision_by_hand(scores, right, truths):
     found = np.cumsum(right[order])
     precision = found / np.arange(1, len(order) + 1)
     recall = found / truths
-    reached = [precision[recall >= level - 1e-9] for level in np.linspace(0, 1, 101)]
+    reached = [precision[recall >= level] for level in np.linspace(0, 1, 101)]
     return np.mean([part.max() if len(part) else 0.0 for part in reached])
 
 
