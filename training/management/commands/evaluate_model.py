@@ -19,7 +19,7 @@ class Command(commands.Command):
     def add_arguments(self, parser):
         parser.add_argument("--model", required=True, help="weights of the challenger")
         parser.add_argument(
-            "--champion", default="auto", help="weights to compare with (those that serve)"
+            "--champion", default="auto", help="weights to compare with (the default ones)"
         )
         parser.add_argument("--images", type=Path, required=True, help="folder with data.yaml")
         parser.add_argument("--json", type=Path, help="write the report here as JSON")
