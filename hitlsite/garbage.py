@@ -1,7 +1,7 @@
 """When Python looks for garbage that refers to itself.
 
-By default it looks after every 700 objects that were made and kept, which costs a request, or an
-export that keeps rows by the hundred, about a twelfth of its time.
+By default it looks after every 700 objects that were made and kept, which slows a request, or an
+export that keeps rows by the hundred.
 """
 
 import gc

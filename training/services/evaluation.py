@@ -49,12 +49,7 @@ class Evaluation:
     unlabelled: int
 
 
-def picture_count(folder):
-    """Return how many labelled pictures a YOLO folder holds, for a progress bar."""
-    return len(yolo.read_folder(folder).pictures)
-
-
-def evaluate(folder, *, champion, challenger, seed=0, progress=lambda: None):
+def evaluate(folder, *, champion, challenger, seed=0, progress=lambda done, total: None):
     """Return the Evaluation of two sets of weights on a YOLO folder.
 
     Every picture is its own group, and counts as labelled for the classes that the folder says it
@@ -62,23 +57,25 @@ def evaluate(folder, *, champion, challenger, seed=0, progress=lambda: None):
 
     Args:
         champion, challenger: what ``load_detector`` takes.
-        progress: called after every picture.
+        progress: called with (done, total) after every picture.
 
     Raises:
         DomainError: labels_unreadable, weights_* (see ``load_detector``), no_network,
-            picture_unreadable.
+            no_common_class, picture_unreadable.
     """
     labelled = yolo.read_folder(folder)
     if not labelled.pictures:
         raise DomainError("labels_unreadable", f"{folder} holds no labelled picture.")
     detectors = [_detector(spec) for spec in (champion, challenger)]
+    for detector in detectors:
+        _require_common_class(detector, labelled.class_names, folder)
     figures, boxes = BoxFigures(len(labelled.pictures)), 0
     for group, picture in enumerate(labelled.pictures):
         image = _read(picture.path)
         found = tuple(_by_class(detector.detect(image, 0.0)) for detector in detectors)
         figures.add_picture(group, _truths(picture, labelled.class_names), found)
         boxes += len(picture.boxes)
-        progress()
+        progress(group + 1, len(labelled.pictures))
     at50 = figures.of_classes(MAP50)
     slices = [gate.Slice("class", name, one.items, one) for name, one in at50.items()]
     report = gate.decide(figures.mean(MAP50), slices, seed=seed)
@@ -110,6 +107,19 @@ def _detector(spec):
         raise DomainError("no_network", f"{spec}: this is no network that could be scored.")
     detector.min_score = LEAST_SCORE
     return detector
+
+
+def _require_common_class(detector, class_names, folder):
+    """Refuse a detector that would score nothing, only because its classes are called otherwise."""
+    if set(detector.class_names).isdisjoint(class_names.values()):
+        theirs, ours = (
+            ", ".join(sorted(names)[:5]) for names in (detector.class_names, class_names.values())
+        )
+        raise DomainError(
+            "no_common_class",
+            f"{detector.name} knows none of the classes of {folder}:"
+            f" it knows {theirs}; labelled are {ours}.",
+        )
 
 
 def _read(path):

@@ -19,6 +19,7 @@ class FakeDetector:
     """Finds the one box in as many pictures as it is good; pictures carry their number."""
 
     backend, input_size, precision = "openvino", 640, "f32"
+    class_names = ("bus", "car")
 
     def __init__(self, name, finds):
         self.name, self.weights_sha256, self._finds = name, name * 8, finds
@@ -53,9 +54,10 @@ def detectors(monkeypatch):
 def test_the_better_one_passes_the_gate(folder, detectors):
     seen = []
     found = evaluation.evaluate(
-        folder, champion="poor", challenger="good", progress=lambda: seen.append(1)
+        folder, champion="poor", challenger="good", progress=lambda *told: seen.append(told)
     )
-    assert (found.pictures, found.boxes, found.unlabelled, len(seen)) == (60, 60, 1, 60)
+    assert (found.pictures, found.boxes, found.unlabelled) == (60, 60, 1)
+    assert seen == [(done, 60) for done in range(1, 61)]
     assert found.champion.map50 == pytest.approx(51 / 101)  # at recalls 0 to 0.50
     assert found.challenger.map50 == pytest.approx(97 / 101)
     assert found.classes == (("bus", 60, found.champion.map50, found.challenger.map50),)
@@ -97,6 +99,12 @@ def test_a_folder_that_is_none_is_refused(tmp_path, detectors):
 def test_a_folder_without_labels_is_refused(folder, detectors):
     shutil.rmtree(folder / "labels")
     with pytest.raises(DomainError, match="no labelled picture"):
+        evaluation.evaluate(folder, champion="poor", challenger="good")
+
+
+def test_a_detector_of_other_things_is_refused_before_it_looks(folder, detectors):
+    (folder / "data.yaml").write_text("names: {0: Omnibus, 1: cat}\n")
+    with pytest.raises(DomainError, match="poor knows none .* bus, car; labelled are Omnibus, cat"):
         evaluation.evaluate(folder, champion="poor", challenger="good")
 
 

@@ -25,9 +25,14 @@ class Command(commands.Command):
         parser.add_argument("--json", type=Path, help="write the report here as JSON")
 
     def handle(self, *args, model, champion, images, **options):
-        with self.progress(evaluation.picture_count(images), "pictures") as bar:
+        with self.progress(None, "pictures") as bar:
+
+            def progress(done, total):
+                bar.total = total
+                bar.update(done - bar.n)
+
             found = evaluation.evaluate(
-                images, champion=champion, challenger=model, progress=bar.update
+                images, champion=champion, challenger=model, progress=progress
             )
         if options["json"]:
             report = asdict(found) | {"report": found.report.as_dict()}
