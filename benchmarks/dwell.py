@@ -25,7 +25,7 @@ from benchmarks import broken_tracks, loitering_labels  # noqa: E402
 from benchmarks.reporting import finish  # noqa: E402
 from benchmarks.tracking import DETECTIONS, SEQUENCES, Case, Material  # noqa: E402
 from detection.vision import mot  # noqa: E402
-from detection.vision.boxes import overlaps  # noqa: E402
+from detection.vision.overlaps import overlaps  # noqa: E402
 from detection.vision.tracking import make_tracker  # noqa: E402
 
 FPS = 5.0

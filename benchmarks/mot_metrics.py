@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from detection.vision.boxes import overlaps
+from detection.vision.overlaps import overlaps
 
 ALPHAS = np.arange(0.05, 0.99, 0.05)
 THRESHOLD = 0.5

@@ -241,7 +241,7 @@ def sightings(side):
 
 def cover(plain, gated):
     """Return (covered, all) observations of each ungated track."""
-    from detection.vision.boxes import overlaps
+    from detection.vision.overlaps import overlaps
 
     counts = defaultdict(lambda: [0, 0])
     there = sightings(gated)

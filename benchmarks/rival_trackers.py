@@ -3,7 +3,7 @@
 import numpy as np
 
 from detection.vision.association import assign
-from detection.vision.boxes import overlaps
+from detection.vision.overlaps import overlaps
 from detection.vision.types import Observation, TrackedFrame
 
 

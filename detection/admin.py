@@ -15,8 +15,10 @@ from detection.models import (
     IncidentEvent,
     Photo,
     PhotoDetection,
+    Prediction,
     Rule,
     RuleHit,
+    ScoreThreshold,
     Snapshot,
     Zone,
 )
@@ -250,6 +252,20 @@ class DeploymentAdmin(ReadOnlyAdmin):
     list_display = ["id", "slot", "role", "name", "backend", "input_size", "precision"]
     list_display += ["activated_at", "retired_at"]
     list_filter = ["slot", "role", ("retired_at", admin.EmptyFieldListFilter)]
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    list_display = ["id", "label", "score", "deployment", "incident", "photo", "at"]
+    list_select_related = ["deployment", "incident__camera", "photo__camera"]
+    list_filter = ["label"]
+    show_full_result_count = False
+
+
+@admin.register(ScoreThreshold)
+class ScoreThresholdAdmin(ReadOnlyAdmin):
+    list_display = ["class_name", "camera", "value", "accepted_by", "accepted_at"]
+    list_select_related = ["camera", "accepted_by"]
 
 
 class PhotoDetectionInline(ReadOnlyInline):

@@ -28,6 +28,16 @@ def active_deployments(slot=OBJECT_DETECTOR):
     return Deployment.objects.filter(slot=slot, retired_at__isnull=True)
 
 
+def champion(slot):
+    """Return the promoted champion of a slot, None where nothing was promoted."""
+    return _promoted(slot, Deployment.Role.CHAMPION)
+
+
+def challenger(slot):
+    """Return the promoted challenger of a slot, in shadow or with a share; None without one."""
+    return _promoted(slot, Deployment.Role.CHALLENGER)
+
+
 def reported_during(incident):
     """Return the incidents of the same footage that go on while a sampled one does, in order.
 
@@ -39,3 +49,9 @@ def reported_during(incident):
         .filter(Q(closed_at_seconds__gt=incident.opened_at_seconds) | Q(state=Incident.State.OPEN))
         .order_by("opened_at_seconds", "pk")
     )
+
+
+def _promoted(slot, role):
+    return Deployment.objects.filter(
+        slot=slot, role=role, source=Deployment.Source.PROMOTED, retired_at__isnull=True
+    ).first()

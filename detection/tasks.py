@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from celery.signals import worker_ready
 
-from detection.services import ingestion, photos, sampling
+from detection.services import ingestion, photos, sampling, shadowing
 from hitlsite.errors import DomainError
 from hitlsite.jobs import LeaseLost
 
@@ -60,6 +60,12 @@ def draw_samples():
     report = sampling.draw_due()
     for what, error in report.failed:
         logger.error("%s was not drawn from: %s", what, error)
+
+
+@shared_task
+def look_in_shadow():
+    """Let a challenger see what was reported since it looks on."""
+    shadowing.look_at_waiting()
 
 
 @worker_ready.connect

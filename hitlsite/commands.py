@@ -39,6 +39,29 @@ def _sentence_of(error):
     )
 
 
+def refusal(sentence):
+    """Return the error that ends a command with one line and exit code 2."""
+    return CommandError(sentence, returncode=2)
+
+
+def named_value(text):
+    """Return (name, value) of ``NAME=VALUE``; the value is JSON where it can be read as such.
+
+    >>> named_value("epochs=5"), named_value("base=scratch")
+    (('epochs', 5), ('base', 'scratch'))
+
+    Raises:
+        CommandError: there is no ``=``.
+    """
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise refusal(f"{text} is not NAME=VALUE.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 def counted(number, what, many=""):
     """Return a number with what it counts: "1 box", "2 boxes".
 

@@ -73,6 +73,16 @@ def store_bytes(site_id, kind, content, *, suffix):
     return name, sha256, len(content)
 
 
+def keep_shared(kind, path):
+    """Copy a local file into storage for every site; return (name, sha256, size in bytes)."""
+    path = Path(path)
+    sha256 = sha256_of(path)
+    name = f"shared/{kind}/{sha256[:2]}/{sha256}{path.suffix}"
+    if not default_storage.exists(name):
+        _put(name, path)
+    return name, sha256, path.stat().st_size
+
+
 def _put(name, path):
     if not _is_local():
         with path.open("rb") as stream:

@@ -130,7 +130,7 @@ def _groups_outlive_a_flush():
 
     from hitlsite import people
 
-    groups = importlib.import_module("training.migrations.0005_workplace_permissions")
+    groups = importlib.import_module("training.migrations.0007_learning_permissions")
 
     def grant(sender, **kwargs):
         if sender.label == "training":
@@ -147,7 +147,7 @@ def data_dir(settings, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
     settings.DATA_DIR = folder
-    for name in ("MEDIA_ROOT", "CACHE_DIR", "SCRATCH_DIR", "EXPORT_DIR"):
+    for name in ("MEDIA_ROOT", "CACHE_DIR", "SCRATCH_DIR", "EXPORT_DIR", "TRAINING_DIR"):
         setattr(settings, name, folder / name.split("_")[0].lower())
     settings.STORAGES = {
         **settings.STORAGES,

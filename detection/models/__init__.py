@@ -4,6 +4,7 @@ from detection.models.camera import Camera, Device, Fixture, Rule, Snapshot, Zon
 from detection.models.deployment import Deployment
 from detection.models.footage import Footage, Photo, PhotoDetection, Segment
 from detection.models.incident import Evidence, Incident, IncidentEvent, RuleHit
+from detection.models.prediction import Prediction, ScoreThreshold
 from detection.models.sample import SampleDraw
 from detection.models.track import TrackLog
 
@@ -18,9 +19,11 @@ __all__ = [
     "IncidentEvent",
     "Photo",
     "PhotoDetection",
+    "Prediction",
     "Rule",
     "RuleHit",
     "SampleDraw",
+    "ScoreThreshold",
     "Segment",
     "Snapshot",
     "TrackLog",

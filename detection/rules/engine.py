@@ -5,7 +5,7 @@ who holds it, and lets ``incidents`` draw the conclusions. All it remembers can 
 ``state()`` and put into a fresh engine, between any two frames.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -21,7 +21,7 @@ from detection.rules.base import (
     Timing,
     ZoneSpec,
 )
-from detection.rules.incidents import Lifecycle, Transition
+from detection.rules.incidents import IncidentRecord, Lifecycle, Transition
 from detection.rules.places import ZoneMap, to_boxes
 from detection.rules.sightings import check_sightings, check_time
 from detection.rules.subjects import SubjectBook
@@ -124,6 +124,10 @@ class RuleEngine:
     def live_incidents(self) -> list[tuple[str, float, float]]:
         """Return (key, peak_at_seconds, last_held_seconds) of every open incident."""
         return self._lifecycle.live()
+
+    def open_incidents(self, keys: Iterable[str]) -> list[IncidentRecord]:
+        """Return the open incidents of these keys as they stand, in the order of opening."""
+        return self._lifecycle.open_records(keys)
 
     @property
     def is_idle(self) -> bool:

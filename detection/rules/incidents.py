@@ -195,6 +195,11 @@ class Lifecycle:
             for incident in self._open.values()
         ]
 
+    def open_records(self, keys: Iterable[str]) -> list[IncidentRecord]:
+        """Return the open incidents of these keys as they stand."""
+        wanted = set(keys)
+        return [self._record(one) for one in self._open.values() if one.key in wanted]
+
     def expire(self, at_seconds: float, lost: Iterable[int] = ()) -> list[Transition]:
         """Close what is over by a time: subjects that are lost, rules that stopped."""
         transitions = []

@@ -12,6 +12,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from detection.models import Camera, Photo, PhotoDetection
+from detection.services import score_thresholds
 from detection.services.evidence import PHOTO_KIND
 from hitlsite import storage
 
@@ -71,6 +72,7 @@ def moment_sha256(footage, at_seconds):
 
 def _detections(photo, still, deployment):
     # What has merely come to rest has an id below zero, and no class that a detector gave it.
+    thresholds = score_thresholds.in_force(photo.camera)
     return [
         PhotoDetection(
             photo=photo,
@@ -80,5 +82,5 @@ def _detections(photo, still, deployment):
             box_xyxy=[round(float(edge), 5) for edge in seen.box_xyxy],
         )
         for seen in still.observations
-        if seen.track_id > 0
+        if seen.track_id > 0 and score_thresholds.is_heeded(thresholds, seen.class_name, seen.score)
     ]

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from django.conf import settings
 
 from detection.models import Footage
-from detection.services import deployments, sources
+from detection.services import deployments, model_store, serving, sources
 from hitlsite.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -23,9 +23,16 @@ _lock = threading.Lock()
 def detector_for(footage):
     """Return a detector for a session and the deployment that it serves as.
 
-    The first call for a session measures what this machine does best on the session's own frames
-    and pins it: later segments, on this worker or another, run the same weights in the same form.
+    What people have deployed serves every camera that names no detector of its own, from the next
+    segment on. Otherwise the first call for a session measures what this machine does best on the
+    session's own frames and pins it: later segments, on this worker or another, run the same
+    weights in the same form.
     """
+    deployment = _promoted_for(footage)
+    if deployment is not None:
+        return _promoted(footage, deployment), deployment
+    if "deployment" in footage.detector_choice:
+        footage.detector_choice = {}  # it was taken back
     pinned = footage.detector_choice.get("served")
     spec = footage.detector_choice.get("spec") or spec_of(footage.configuration.get("detector"))
     frames = () if pinned else _frames_of(footage)
@@ -42,6 +49,59 @@ def detector_for(footage):
         Footage.objects.filter(pk=footage.pk).update(detector_choice=choice, deployment=deployment)
         footage.detector_choice, footage.deployment = choice, deployment
     return detector, footage.deployment
+
+
+def is_current(footage):
+    """Whether the detector that a session has is still the one that should serve it."""
+    deployment = _promoted_for(footage)
+    return footage.detector_choice.get("deployment") == (deployment.pk if deployment else None)
+
+
+def load_deployment(deployment):
+    """Return the detector of a promoted deployment, in the form that was judged.
+
+    Raises:
+        DomainError: its files are missing, or are not those that were stored.
+    """
+    form = {
+        "backend": deployment.backend,
+        "input_size": deployment.input_size,
+        "precision": deployment.precision,
+    }
+    folder = model_store.local_folder(deployment.files)
+    path = model_store.main_path(folder, [row["name"] for row in deployment.files])
+    return load(str(path), pinned=form)
+
+
+def for_photo(photo):
+    """Return (detector, deployment) for a photo of a camera."""
+    wanted = photo.camera.detector
+    deployment = serving.for_camera(photo.camera_id, wanted)
+    if deployment is not None:
+        return load_deployment(deployment), deployment
+    detector = load(spec_of(wanted))
+    if detector.backend == "motion":
+        return detector, None
+    return detector, deployments.record_champion(detector, threshold=threshold_of(detector))
+
+
+def _promoted_for(footage):
+    return serving.for_camera(footage.camera_id, footage.configuration.get("detector"))
+
+
+def _promoted(footage, deployment):
+    """Return a promoted detector, and enter it with the session."""
+    detector = load_deployment(deployment)
+    if footage.detector_choice.get("deployment") != deployment.pk:
+        choice = {
+            "deployment": deployment.pk,
+            "served": dict(detector.choice["served"]),
+            "why": f"{deployment.name} was deployed",
+            "candidates": [],
+        }
+        Footage.objects.filter(pk=footage.pk).update(detector_choice=choice, deployment=deployment)
+        footage.detector_choice, footage.deployment = choice, deployment
+    return detector
 
 
 def load(spec, *, pinned=None, frames=(), shape=None, classes=()):

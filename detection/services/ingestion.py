@@ -21,6 +21,7 @@ from detection.services import (
     failures,
     incidents,
     inference,
+    score_thresholds,
     snapshots,
     tracklogs,
 )
@@ -195,10 +196,19 @@ class Ingestion:
                 self.session.end_incidents()
         self._frames = self.session.frames()
 
+    def _follow_deployments(self):
+        """Go on with another detector where one was deployed, or taken back, since the last one."""
+        footage = self.segment.footage
+        if not inference.is_current(footage):
+            detector, self.deployment = inference.detector_for(footage)
+            self.session.change_detector(detector)
+
     def _run_segment(self, keep_next):
         started = time.monotonic()
+        self._follow_deployments()
         self.session.blacken(cameras.private_polygons(self.segment.footage.camera))
         self.session.heed_fixtures(cameras.fixture_boxes(self.segment.footage.camera))
+        self.session.heed_thresholds(score_thresholds.in_force(self.segment.footage.camera))
         self.session.photographs.wish(**camera_photos.wishes(self.segment.footage.camera))
         self._counted = self._session_counts()
         next_beat = started + settings.LEASE_SECONDS / 3

@@ -6,7 +6,7 @@ that the rules did report, fell short of a threshold by less than its relaxed pa
 
 from dataclasses import dataclass, replace
 
-from detection.services import excerpts, replay
+from detection.services import excerpts, replay, score_thresholds
 from detection.services.matching import match
 from detection.services.recorded_days import bounds
 from hitlsite.errors import DomainError
@@ -38,12 +38,14 @@ class NearMiss:
     Attributes:
         why: by how much it fell short.
         parameters: by rule name, as they were and not as they were relaxed to.
+        is_short_of_score: its rules held, and only its best score was too low to be told.
     """
 
     footage: object
     found: replay.Replayed
     why: str
     parameters: dict
+    is_short_of_score: bool = False
 
     @property
     def span(self):
@@ -87,13 +89,14 @@ def find(camera, day, footage):
         if not config.rules:
             continue
         try:
-            replayed = replay.replay(camera, relax(config), since=since, until=until, footage=row)
+            relaxed, window = relax(config), {"since": since, "until": until}
+            replayed = replay.replay(camera, relaxed, **window, footage=row, heeds_thresholds=False)
         except DomainError as error:
             if error.code != "nothing_to_replay":
                 raise
             continue
         of_day = [one for one in replayed if since <= one.opened_at < until and one.close_reason]
-        found += _unreported(row, config, of_day)
+        found += _unreported(row, config, of_day, score_thresholds.in_force(camera))
     return sorted(found, key=lambda one: (one.found.opened_at, one.footage.pk, one.found.key))
 
 
@@ -104,7 +107,7 @@ def _config_of(footage):
     return parse_config(stored, file_name=str(footage), is_stored=True)
 
 
-def _unreported(footage, config, replayed):
+def _unreported(footage, config, replayed, thresholds):
     """Yield what no stored incident is about, and what really fell short."""
     stored = [_as_replayed(one) for one in _incidents_of(footage)]
     reported = {id(new) for _, new in match(stored, replayed)}
@@ -112,10 +115,11 @@ def _unreported(footage, config, replayed):
     for one in replayed:
         if id(one) in reported or any(_is_of(one, other) for other in stored):
             continue
-        why = _shortfall(one, rules)
+        of_rules = _shortfall(one, rules)
+        why = of_rules or _score_shortfall(one, thresholds)
         if why:
             parameters = {hit["rule_name"]: _complete(rules[hit["rule_name"]]) for hit in one.hits}
-            yield NearMiss(footage, one, why, parameters)
+            yield NearMiss(footage, one, why, parameters, is_short_of_score=not of_rules)
 
 
 def _incidents_of(footage):
@@ -165,6 +169,14 @@ def _shortfall(one, rules):
     if not all(missing):
         return ""
     return f"nearly: {missing[0]} ({one.hits[0]['why']})"
+
+
+def _score_shortfall(one, thresholds):
+    """Say by how much the best score fell short of what its class needs, "" where it did not."""
+    wanted = thresholds.get(one.class_name, 0.0)
+    if not RELAXED_TO * wanted <= one.peak_score < wanted:
+        return ""
+    return f"nearly: score {one.peak_score:.2f} of {wanted:.2f} ({one.hits[0]['why']})"
 
 
 def _missing(hit, parameters):

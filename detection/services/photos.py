@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from detection.models import Photo, PhotoDetection
-from detection.services import deployments, inference
+from detection.services import inference, score_thresholds
 from hitlsite import jobs, storage
 from hitlsite.errors import DomainError
 from hitlsite.models import Job
@@ -65,11 +65,11 @@ def detect_queued(photo_id):
 
 def _look_at(photo):
     """Return the unsaved detections; none of a camera that only compares a picture with earlier."""
-    detector = inference.load(inference.spec_of(photo.camera.detector))
-    if detector.backend == "motion":
+    detector, deployment = inference.for_photo(photo)
+    if deployment is None:
         return []
     seen = detector.detect(_picture(photo), 0.0)
-    deployment = deployments.record_champion(detector, threshold=inference.threshold_of(detector))
+    thresholds = score_thresholds.in_force(photo.camera)
     return [
         PhotoDetection(
             photo=photo,
@@ -81,7 +81,7 @@ def _look_at(photo):
         for box, score, class_name in zip(
             seen.boxes_xyxy, seen.scores, seen.class_names, strict=True
         )
-        if score >= LEAST_SCORE
+        if score >= LEAST_SCORE and score_thresholds.is_heeded(thresholds, class_name, score)
     ]
 
 

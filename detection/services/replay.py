@@ -7,7 +7,7 @@ incidents. Whoever edits rules sees what they would have found before they are s
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from detection.services import cameras, replay_plans, sessions, stored_tracks
+from detection.services import cameras, replay_plans, score_thresholds, sessions, stored_tracks
 from detection.services.matching import match
 from detection.vision.types import TrackedFrame
 
@@ -21,6 +21,7 @@ class Replayed:
             of its logs; its closing time is then the last at which a rule held.
         rules, zones: by name, each once, in the order of firing.
         hits: every rule's part, as ``incidents.HitRecord`` has it, as JSON values.
+        peak_score: the best score while a rule held.
     """
 
     footage_id: int
@@ -38,6 +39,7 @@ class Replayed:
     zones: tuple[str, ...]
     track_ids: tuple[int, ...]
     hits: tuple[dict, ...]
+    peak_score: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,17 @@ def newest_at(camera):
     )
 
 
-def replay(camera, config, *, since=None, until=None, footage=None, progress=None, most_rows=None):
+def replay(
+    camera,
+    config,
+    *,
+    since=None,
+    until=None,
+    footage=None,
+    progress=None,
+    most_rows=None,
+    heeds_thresholds=True,
+):
     """Return the incidents that rules find in the camera's track logs, in the order of time.
 
     Args:
@@ -83,6 +95,7 @@ def replay(camera, config, *, since=None, until=None, footage=None, progress=Non
         footage: only this session.
         progress: called with (logs done, logs in all).
         most_rows: refuse to read more sightings than these, those before the window included.
+        heeds_thresholds: leave out what stays below the score that its class needs by now.
 
     Raises:
         DomainError: nothing_to_replay, replay_too_long, track_log_unreadable, or what is wrong
@@ -91,7 +104,7 @@ def replay(camera, config, *, since=None, until=None, footage=None, progress=Non
     """
     plans = replay_plans.plan(camera, [config], since, until, footage, most_rows=most_rows)
     (found,), _ = _replay_all(plans, camera, [config], since, until, progress)
-    return found
+    return _heeded(camera, found) if heeds_thresholds else found
 
 
 def compare(camera, config, *, since=None, until=None, footage=None, progress=None, most_rows=None):
@@ -105,6 +118,7 @@ def compare(camera, config, *, since=None, until=None, footage=None, progress=No
     configs = [saved, config]
     plans = replay_plans.plan(camera, configs, since, until, footage, most_rows=most_rows)
     (before, after), row_count = _replay_all(plans, camera, configs, since, until, progress)
+    before, after = _heeded(camera, before), _heeded(camera, after)
     kept = match(before, after)
     gone, come = {id(old) for old, _ in kept}, {id(new) for _, new in kept}
     return Difference(
@@ -118,6 +132,12 @@ def compare(camera, config, *, since=None, until=None, footage=None, progress=No
         row_count=row_count,
         footage_count=len(plans),
     )
+
+
+def _heeded(camera, found):
+    """Return the incidents that would be told: see ``rules.score_floor``."""
+    thresholds = score_thresholds.in_force(camera)
+    return [one for one in found if one.peak_score >= thresholds.get(one.class_name, 0.0)]
 
 
 def as_json(difference):
@@ -271,4 +291,5 @@ def _replayed(row, record, close_reason):
         zones=tuple(dict.fromkeys(hit.zone for hit in record.hits)),
         track_ids=tuple(record.track_ids),
         hits=hits,
+        peak_score=record.peak_score,
     )

@@ -51,6 +51,8 @@ def _of_near_miss(sample):
         "end_seconds": found.closed_at_seconds,
         "close_reason": found.close_reason,
         "track_ids": list(found.track_ids),
+        # Only where another threshold of score would have told of it.
+        "peak_score": found.peak_score if sample.is_short_of_score else 0.0,
     }
 
 

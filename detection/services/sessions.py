@@ -43,6 +43,7 @@ class CameraSession:
     """
 
     def __init__(self, footage, detector):
+        from detection.rules.score_floor import ScoreFloor
         from detection.vision.video import Sampler
 
         config = _stored_config(footage)
@@ -54,8 +55,10 @@ class CameraSession:
             fps = min(fps, self.source.average_fps)
         size = (self.source.width, self.source.height)
         self._private = [zone.polygon for zone in config.zones if zone.kind == "private"]
+        self._fps, self._size = fps, size
         self.pipeline = _make_pipeline(footage, detector, fps, size)
         self.engine = make_engine(footage, config, fps, size)
+        self.floor = ScoreFloor()
         self.recorder, self.stills, self.snapshots = _make_keepers(footage, size, self._private)
         self.photographs = _make_photo_keeper(footage, self.stills)
         self.sampler, self._ahead = Sampler(fps), Sampler(fps)
@@ -83,6 +86,16 @@ class CameraSession:
     def heed_fixtures(self, boxes):
         """Stay silent from now on about what stands at these places (xyxy)."""
         self.engine.heed_fixtures(boxes)
+
+    def heed_thresholds(self, thresholds):
+        """Tell from now on only of incidents that reach these: {class name: best score}."""
+        self.floor.heed(thresholds)
+
+    def change_detector(self, detector):
+        """Let another detector go on from here; tracks, rules and clips stay as they are."""
+        state = self.pipeline.state()
+        self.pipeline = _make_pipeline(self.footage, detector, self._fps, self._size)
+        self.pipeline.restore({**state, "detector": detector.state()})
 
     def frames(self):
         """Yield the frames that still have to be stepped through, decoded ahead in a thread.
@@ -137,11 +150,11 @@ class CameraSession:
             self.frames_sampled += 1
             tracked = self.pipeline.step(frame)
             self.rows.add(tracked)
-            transitions = self.engine.update(tracked)
+            transitions = self._told(self.engine.update(tracked))
             self.stills.see(frame, tracked, self.engine.live_incidents())
             self._look_for_snapshot(frame, tracked)
             photo = self.photographs.see(frame, tracked)
-            self._tell_recorder(transitions)
+            self._tell_recorder(transitions, frame.at_seconds)
         clips, photos = tuple(self.recorder.finished()), (photo,) if photo else ()
         return Step(frame.at_seconds, tuple(transitions), clips, photos)
 
@@ -154,14 +167,15 @@ class CameraSession:
     def finish(self):
         """The source has ended: close what is open and end the clips."""
         at_seconds = self.last_seconds if self.last_seconds is not None else 0.0
-        transitions = self.engine.finish(at_seconds)
-        self._tell_recorder(transitions)
+        transitions = self._told(self.engine.finish(at_seconds))
+        self._tell_recorder(transitions, at_seconds)
         return Step(at_seconds, tuple(transitions), tuple(self.recorder.flush()))
 
     def end_incidents(self):
         """Forget the open incidents, which were closed without us; what still holds opens anew."""
         for transition in self.engine.finish(self.last_seconds):
             self.stills.pop(transition.incident.key)
+        self.floor.forget()
 
     def is_recording(self, key):
         return key in self.recorder.state()["clips"]
@@ -171,6 +185,7 @@ class CameraSession:
             "last_seconds": self.last_seconds,
             "pipeline": self.pipeline.state(),
             "engine": self.engine.state(),
+            "score_floor": self.floor.state(),
             "recorder": self.recorder.state(),
             "stills": self.stills.state(),
             "photographs": self.photographs.state(),
@@ -182,6 +197,7 @@ class CameraSession:
         self.last_seconds = self._restored_at = state["last_seconds"]
         self.pipeline.restore(state["pipeline"])
         self.engine.restore(state["engine"])
+        self.floor.restore(state.get("score_floor"))
         self.recorder.restore(state["recorder"])
         self.stills.restore(state["stills"])
         self.photographs.restore(state.get("photographs"))
@@ -192,11 +208,19 @@ class CameraSession:
         self.recorder.discard()
         self._held.close()
 
-    def _tell_recorder(self, transitions):
+    def _told(self, transitions):
+        """Return what of the transitions is told, and forget the pictures of what never will be."""
+        told = self.floor.pass_on(transitions, self.engine.open_incidents)
+        for key in self.floor.take_dropped():
+            self.stills.pop(key)
+        return told
+
+    def _tell_recorder(self, transitions, at_seconds):
         for transition in transitions:
             incident = transition.incident
             if transition.kind == "opened":
-                self.recorder.open(incident.key, incident.opened_at_seconds)
+                # What was held back until its score was reached is older than its clip.
+                self.recorder.open(incident.key, max(incident.opened_at_seconds, at_seconds))
             elif transition.kind == "closed":
                 self.recorder.close(incident.key, incident.closed_at_seconds)
 

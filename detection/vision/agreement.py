@@ -6,7 +6,7 @@ the reference sees clearly, the candidate must see at all, and the other way rou
 
 import numpy as np
 
-from detection.vision.boxes import overlaps
+from detection.vision.overlaps import overlaps
 
 CLEAR_SCORE = 0.4
 VISIBLE_SCORE = 0.2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detection.vision.boxes import overlaps
+from detection.vision.overlaps import overlaps
 
 NO_MATCHES = np.zeros((0, 2), np.intp)
 

@@ -30,14 +30,25 @@ def load_network(path, *, architecture="DetectionModel"):
         DomainError: weights_missing, weights_unreadable, weights_unsafe (it names things that
             are not layers of a network), weights_wrong_task.
     """
+    network = read_network(path, architecture=architecture)
+    names = network.names
+    network = network.fuse(verbose=False).eval()
+    return network, tuple(names[index] for index in sorted(names))
+
+
+def read_network(path, *, architecture="DetectionModel"):
+    """Return the network of a .pt file as it was saved, its layers not fused: it can be trained.
+
+    Raises:
+        DomainError: as ``load_network``.
+    """
     checkpoint = read_checkpoint(path)
     network = checkpoint.get("ema") or checkpoint.get("model")
     names = getattr(network, "names", None)
     if getattr(network, "task", None) is None and names is None:
         raise unreadable(path, ValueError("it holds no network"))
     require_detection(path, type(network).__name__, architecture)
-    network = network.float().fuse(verbose=False).eval()
-    return network, tuple(names[index] for index in sorted(names))
+    return network.float()
 
 
 def read_checkpoint(path):

@@ -87,7 +87,9 @@ class MotionDetector:
         }
 
     def restore(self, state):
-        """Continue from ``state()``."""
+        """Continue from ``state()``; a network before us leaves an empty one, which is none."""
+        if not state:
+            return
         self._slow, self._fast = _copied(state["slow"]), _copied(state["fast"])
         self._first_seconds, self._last_seconds = state["first_seconds"], state["last_seconds"]
 

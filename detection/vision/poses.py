@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from detection.vision import libraries
-from detection.vision.boxes import Letterbox, overlaps, suppress
+from detection.vision.boxes import Letterbox, suppress
 from detection.vision.checkpoints import exported, load_network
 from detection.vision.detectors import (
     NetworkDetector,
@@ -20,6 +20,7 @@ from detection.vision.detectors import (
     TorchDetector,
     file_sha256,
 )
+from detection.vision.overlaps import overlaps
 from detection.vision.types import Observation, TrackedFrame
 
 POSE_WEIGHTS = ("yolov8n-pose.pt", "yolov8n-pose_int8_openvino_model")

@@ -167,7 +167,7 @@ class _Stage:
         for number, walk in enumerate(WALKS):
             place = walk.place(at_seconds)
             if place:
-                box = _put(picture, self._people[number], place, at_seconds)
+                box = put_person(picture, self._people[number], place, at_seconds)
                 if box:
                     boxes[number] = box
         return self._exposed(picture, at_seconds), boxes
@@ -182,8 +182,15 @@ class _Stage:
         return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def _put(picture, person, place, at_seconds):
-    """Draw a person and their shadow; return the visible box, or None when nothing shows."""
+def put_person(picture, person, place, at_seconds):
+    """Draw a Cutout and its shadow into a picture (HEIGHT, WIDTH, 3) float32.
+
+    Args:
+        place: (x, y of the feet, direction -1 | 0 | 1), normalised.
+
+    Returns:
+        The visible box, normalised, or None when nothing shows.
+    """
     x, y, direction = place
     person = person.mirrored() if direction < 0 else person
     pace = np.sin(2 * np.pi * STRIDES_PER_SECOND * at_seconds)

@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from detection.vision.association import Association, Matcher, Seen
-from detection.vision.boxes import overlaps
 from detection.vision.kalman import POSITION, VELOCITY, BoxFilter
+from detection.vision.overlaps import overlaps
 from detection.vision.types import Detections, Observation, TrackedFrame
 
 UNCONFIRMED, TRACKED, LOST = 0, 1, 2

@@ -53,5 +53,6 @@ SPECTACULAR_SETTINGS = {
         "PhotoOriginEnum": "detection.models.Photo.Origin",
         "UploadKindEnum": "detection.services.uploads.KINDS",
         "UploadStateEnum": "detection.services.uploads.STATES",
+        "WorkStateEnum": "hitlsite.models.Leased.State",
     },
 }

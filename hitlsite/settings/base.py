@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "csp",
+    "django_celery_beat",
     "django_filters",
     "django_htmx",
     "drf_spectacular",

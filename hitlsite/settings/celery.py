@@ -17,7 +17,9 @@ CELERY_TASK_ROUTES = {
     "detection.tasks.ingest_*": {"queue": "ingest"},
     "detection.tasks.*": {"queue": "inference"},
     "review.tasks.*": {"queue": "review"},
-    "training.tasks.*": {"queue": "training"},
+    # A training takes hours: nothing else waits behind it.
+    "training.tasks.train_*": {"queue": "training"},
+    "training.tasks.*": {"queue": "review"},
     "hitlsite.tasks.*": {"queue": "review"},
 }
 CELERY_TASK_ACKS_LATE = True
@@ -28,52 +30,91 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 if CELERY_BROKER_URL.startswith("sqla+sqlite"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"connect_args": {"timeout": 30}}
 
+CELERY_TIMEZONE = "UTC"
+CELERY_RESULT_EXPIRES = None  # there are none, so nothing has to clear them up
+# The schedule stands in the database, where it can be seen and an entry be paused in the admin.
+# What is written here is written there whenever beat starts; a pause stays.
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # Each entry expires before its next tick: a worker that was away finds one wake-up, not hundreds.
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep expired leases": {
         "task": "hitlsite.tasks.sweep_jobs",
         "schedule": 30.0,
-        "options": {"expires": 25},
+        "options": {"expire_seconds": 25},
     },
     "start what is queued for ingestion": {
         "task": "detection.tasks.ingest_waiting",
         "schedule": 15.0,
-        "options": {"expires": 14},
+        "options": {"expire_seconds": 14},
     },
     "detect on uploaded photos": {
         "task": "detection.tasks.detect_waiting_photos",
         "schedule": 30.0,
-        "options": {"expires": 25},
+        "options": {"expire_seconds": 25},
     },
     "draw random samples": {
         "task": "detection.tasks.draw_samples",
         "schedule": 3600.0,
-        "options": {"expires": 3500},
+        "options": {"expire_seconds": 3500},
     },
     "convert closed incidents": {
         "task": "review.tasks.convert_closed_incidents",
         "schedule": 20.0,
-        "options": {"expires": 19},
+        "options": {"expire_seconds": 19},
     },
     "label waiting tracks": {
         "task": "review.tasks.label_waiting_tracks",
         "schedule": 60.0,
-        "options": {"expires": 55},
+        "options": {"expire_seconds": 55},
     },
     "tell webhooks": {
         "task": "review.tasks.notify",
         "schedule": 10.0,
-        "options": {"expires": 9},
+        "options": {"expire_seconds": 9},
     },
     "destroy sealed originals": {
         "task": "review.tasks.purge_sealed_originals",
         "schedule": 60.0,
-        "options": {"expires": 55},
+        "options": {"expire_seconds": 55},
+    },
+    "let challengers look on": {
+        "task": "detection.tasks.look_in_shadow",
+        "schedule": 60.0,
+        "options": {"expire_seconds": 55},
+    },
+    "train what waits": {
+        "task": "training.tasks.train_waiting",
+        "schedule": 30.0,
+        "options": {"expire_seconds": 25},
     },
     "start waiting exports": {
         "task": "training.tasks.run_waiting_exports",
         "schedule": 30.0,
-        "options": {"expires": 25},
+        "options": {"expire_seconds": 25},
+    },
+    "freeze waiting datasets": {
+        "task": "training.tasks.freeze_waiting",
+        "schedule": 30.0,
+        "options": {"expire_seconds": 25},
+    },
+    "rank pictures to label": {
+        "task": "training.tasks.rank_waiting_pictures",
+        "schedule": 60.0,
+        "options": {"expire_seconds": 55},
+    },
+    "decide about retraining": {
+        "task": "training.tasks.retrain_if_due",
+        "schedule": 600.0,
+        "options": {"expire_seconds": 590},
+    },
+    "score waiting incidents": {
+        "task": "training.tasks.score_waiting_incidents",
+        "schedule": 60.0,
+        "options": {"expire_seconds": 55},
+    },
+    "watch live rates": {
+        "task": "training.tasks.watch_live_rates",
+        "schedule": 120.0,
+        "options": {"expire_seconds": 110},
     },
 }

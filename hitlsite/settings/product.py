@@ -1,6 +1,9 @@
 """What the product itself can be told: leases, limits, review and privacy defaults."""
 
+from pathlib import Path
+
 from hitlsite.settings import env
+from hitlsite.settings.base import DATA_DIR
 
 SEGMENT_SECONDS = env.number("SEGMENT_SECONDS", 60.0, minimum=1, maximum=600, kind=float)
 LEASE_SECONDS = env.number("LEASE_SECONDS", 90, minimum=2, maximum=3600)
@@ -30,5 +33,10 @@ PUBLIC_URL = env.text("PUBLIC_URL")
 # What was recorded longer ago arrives late and notifies nobody.
 NOTIFY_WITHIN_SECONDS = env.number("NOTIFY_WITHIN_SECONDS", 3600, minimum=60, maximum=7 * 86_400)
 WEBHOOK_PRIVATE_ADDRESSES = env.flag("WEBHOOK_PRIVATE_ADDRESSES", False)
+
+# Where the training history stands as JSON lines, for programs that follow a file.
+TRAINING_HISTORY_LOG = Path(
+    env.text("TRAINING_HISTORY_LOG", str(DATA_DIR / "training_history.log"))
+).expanduser()
 
 CODE_VERSION = env.text("CODE_VERSION", "0.1.0")

@@ -46,6 +46,8 @@ with suppress(OSError):  # an unwritable data folder is named by a check of its 
 CACHE_DIR = DATA_DIR / "cache"
 SCRATCH_DIR = DATA_DIR / "scratch"
 EXPORT_DIR = DATA_DIR / "exports"
+# Where runs train; what they make is moved into storage at their end.
+TRAINING_DIR = DATA_DIR / "training"
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

@@ -76,8 +76,8 @@ def test_lines_carry_the_name_of_their_process(children):
 
     children.wait()
 
-    assert children.lines.wait_for("one") == "web    | one"
-    assert children.lines.wait_for("two") == "web    | two"
+    assert children.lines.wait_for("one") == "web     | one"
+    assert children.lines.wait_for("two") == "web     | two"
 
 
 def test_the_first_to_end_is_named_with_its_code(children):
@@ -134,7 +134,7 @@ def test_an_impossible_address_is_refused(options, said):
 
 
 def test_without_a_worker_there_is_only_web():
-    assert list(commands("127.0.0.1", 8000)) == ["web", "ingest", "worker", "beat"]
+    assert list(commands("127.0.0.1", 8000)) == ["web", "ingest", "worker", "trainer", "beat"]
     assert list(commands("127.0.0.1", 8000, with_worker=False)) == ["web"]
 
 

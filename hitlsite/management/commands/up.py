@@ -20,18 +20,19 @@ from django.db.migrations.executor import MigrationExecutor
 from hitlsite.commands import Command as BaseCommand
 from hitlsite.errors import DomainError
 
-EXIT_CODES = {"web": 10, "worker": 11, "beat": 12, "ingest": 13}
+EXIT_CODES = {"web": 10, "worker": 11, "beat": 12, "ingest": 13, "trainer": 14}
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS = 10.0
 LAST_WORDS_SECONDS = 2.0
-# A long film or a stream keeps its worker busy; review must not wait behind it.
-QUEUES = {"ingest": "ingest", "worker": "inference,review,training"}
+# A stream or a training keeps its worker busy for hours; review must not wait behind it.
+QUEUES = {"ingest": "ingest", "worker": "inference,review", "trainer": "training"}
 
 
 class Command(BaseCommand):
     help = (
-        "Run web, two workers and beat until Ctrl-C. When one of them ends, the others are stopped "
-        "and the exit code says which: 10 web, 11 worker, 12 beat, 13 ingest worker."
+        "Run web, three workers and beat until Ctrl-C. When one of them ends, the others are "
+        "stopped and the exit code says which: 10 web, 11 worker, 12 beat, 13 ingest worker, "
+        "14 trainer."
     )
 
     def add_arguments(self, parser):
@@ -174,7 +175,7 @@ class Children:
 
     def _relay(self, name, process):
         for line in process.stdout:
-            self._say(f"{name:<6} | {line.rstrip()}")
+            self._say(f"{name:<7} | {line.rstrip()}")
 
     def _watch(self, name, process):
         self._ended.put((name, process.wait()))

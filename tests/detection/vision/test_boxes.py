@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from detection.vision.boxes import Letterbox, decode, overlaps, suppress
+from detection.vision.boxes import Letterbox, decode, suppress
+from detection.vision.overlaps import overlaps
 
 NAMES = ("person", "bag", "car")
 

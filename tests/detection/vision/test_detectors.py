@@ -8,8 +8,8 @@ import pytest
 
 from detection.vision import libraries
 from detection.vision.backends import load_detector
-from detection.vision.boxes import overlaps
 from detection.vision.detectors import file_sha256
+from detection.vision.overlaps import overlaps
 
 pytestmark = pytest.mark.slow
 
