@@ -4,16 +4,18 @@ from collections import Counter
 
 from django.db.models import Exists, OuterRef, Prefetch
 
+from hitlsite.models import AuditEntry
 from review.annotation_checks import Seen, shape
 from review.models import Annotation, Decision, LabelClass, Mark, TrainingItem
-from review.selectors.access import visible_items
+from review.selectors.access import visible_items, visible_sites
 from review.selectors.filters import parse_filters
 from review.selectors.pages import first_keys
 
 # A class's usual shape is told by its newest pictures; a list is worked through in such parts.
 HISTORY_PICTURES = 300
 LONGEST_LIST = 500
-MARKED = "marked"
+SPLIT_ACTION = "labelclass.split"
+MARKED, SPLIT = "marked", "split"
 # A rejection for one of these reasons says nothing against the boxes of its pictures.
 TEACHING_REASONS = (Decision.Reason.WRONG_CLASS, Decision.Reason.BASELINE_NOISE)
 
@@ -154,13 +156,41 @@ def unconfirmed_box_count(site):
     return sum(len(boxes) for boxes in left.values_list("boxes", flat=True).iterator())
 
 
+def split_classes(site):
+    """Return the indices of a site's classes that were split: boxes of them are to be drawn anew.
+
+    The audit chain says which; one that has been split stays so.
+    """
+    label = LabelClass._meta.label_lower
+    told = AuditEntry.objects.filter(action=SPLIT_ACTION, object_type=label, site=site)
+    pks = [int(pk) for pk in told.values_list("object_id", flat=True)]
+    return set(LabelClass.objects.filter(pk__in=pks, site=site).values_list("index", flat=True))
+
+
+def to_relabel(site):
+    """Return the ids of a site's items with a box of a class that was split, in order."""
+    split = split_classes(site)
+    if not split:
+        return []
+    standing = standing_classes(label_classes(site))
+    labels = {index for index, one in standing.items() if one.index in split}
+    drawn = Annotation.objects.filter(item__site=site, is_current=True).exclude(boxes=[])
+    rows = drawn.order_by("item").values_list("item", "boxes").iterator(chunk_size=2000)
+    found = {item: None for item, boxes in rows if labels & {box["label"] for box in boxes}}
+    return list(found)
+
+
 def batch(user, name, filters):
     """Return the ids of up to 500 items of a list that a person works through, in its order.
 
     Args:
-        name: "marked" for the photos that are marked for retraining; anything else goes by
-            ``filters``, as the queue does.
+        name: "marked" for the photos that are marked for retraining, "split" for pictures of
+            classes that were split; anything else goes by ``filters``, as the queue does.
     """
+    if name == SPLIT:
+        items = {pk for site in visible_sites(user) for pk in to_relabel(site)}
+        seen = visible_items(user).filter(pk__in=items).order_by("pk")
+        return list(seen.values_list("pk", flat=True)[:LONGEST_LIST])
     if name == MARKED:
         marked = Mark.objects.filter(photo=OuterRef("photo"), unmarked_at__isnull=True)
         items = visible_items(user).filter(Exists(marked), photo__isnull=False)

@@ -61,7 +61,7 @@ def add(site, name, *, by=None):
     Raises:
         Forbidden; DomainError: the name is empty, too long or taken.
     """
-    _require(by, ADD)
+    require(by, ADD)
     ensure(site)
     with transaction.atomic():
         _hold(site)
@@ -81,9 +81,9 @@ def rename(pk, name, *, by):
     Raises:
         NotFound, Forbidden; DomainError: the name is empty, too long or taken.
     """
-    _require(by, CHANGE)
+    require(by, CHANGE)
     with transaction.atomic():
-        found = _held_class(pk, by)
+        found = held_class(pk, by)
         before, found.name = found.name, _free_name(found.site, name, but=found.pk)
         known = {found.name.casefold(), before.casefold()}
         kept = [one for one in found.former_names if one.casefold() not in known]
@@ -101,9 +101,9 @@ def merge(pk, into_pk, *, by):
         NotFound, Forbidden.
         Conflict: either is merged already, or both are the same.
     """
-    _require(by, CHANGE)
+    require(by, CHANGE)
     with transaction.atomic():
-        found = _held_class(pk, by)
+        found = held_class(pk, by)
         into = _class_of(found.site, into_pk)
         if into.pk == found.pk:
             raise Conflict(f"{found.name} cannot be merged into itself.", code="same_class")
@@ -127,9 +127,9 @@ def split_off(pk, *, by):
         NotFound, Forbidden.
         Conflict: it is not merged. DomainError: another class has its name by now.
     """
-    _require(by, CHANGE)
+    require(by, CHANGE)
     with transaction.atomic():
-        found = _held_class(pk, by)
+        found = held_class(pk, by)
         if found.merged_into_id is None:
             raise Conflict(f"{found.name} is not merged into any class.", code="not_merged")
         _free_name(found.site, found.name, but=found.pk)
@@ -140,7 +140,8 @@ def split_off(pk, *, by):
     return found
 
 
-def _require(by, permission):
+def require(by, permission):
+    """Refuse who may not change classes; None is the operator."""
     if by is not None and not by.has_perm(permission):
         raise Forbidden("You may not change label classes.")
 
@@ -150,7 +151,8 @@ def _hold(site):
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
 
 
-def _held_class(pk, by):
+def held_class(pk, by):
+    """Return a class that ``by`` may know of; nobody else changes its site's classes meanwhile."""
     found = (
         selectors.visible_label_classes(by)
         .filter(pk=as_id(pk))

@@ -89,7 +89,7 @@ def _write(draft, out, site, form, scanner, rescan, progress, at):
     report.unconfirmed = drawn.unconfirmed_box_count(site)
     for number, item in enumerate(drawn.annotated_items(site).iterator(chunk_size=PAGE), start=1):
         for said in item.current_boxes:
-            if not _counts(item, said):
+            if not counts(item, said):
                 report.unconfirmed += len(said.boxes)
                 continue
             try:
@@ -114,7 +114,7 @@ def _write(draft, out, site, form, scanner, rescan, progress, at):
     return report
 
 
-def _counts(item, said):
+def counts(item, said):
     """Say whether a state says something: what was propagated does while its item is confirmed."""
     is_propagated = any(box["origin"] == annotation.PROPAGATED for box in said.boxes)
     is_confirmed = item.status == TrainingItem.Status.CONFIRMED

@@ -30,7 +30,7 @@ from review.views.access import reviewers_only
 KEYS = 9
 LONGEST_DOCUMENT = 200_000
 FIRST_SHOWN = (Evidence.Kind.FRAME_PEAK, Evidence.Kind.PHOTO, Evidence.Kind.FRAME_OPEN)
-LISTS = (drawn.MARKED, "queue")
+LISTS = (drawn.MARKED, drawn.SPLIT, "queue")
 
 
 @dataclass(frozen=True)

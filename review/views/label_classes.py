@@ -3,6 +3,7 @@
 from django import forms
 from django.contrib import messages
 from django.http import QueryDict
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from hitlsite.errors import DomainError, NotFound
@@ -12,10 +13,11 @@ from review import selectors
 from review.forms import parsed
 from review.selectors import annotations as drawn
 from review.services import label_classes as service
+from review.services import label_splits
 from review.services.regions import invalid
 
 readers_only = permitted("review.view_trainingitem", "review.view_labelclass")
-ACTS = ("add", "rename", "merge", "split_off")
+ACTS = ("add", "rename", "merge", "split_off", "split")
 
 
 class LabelClassForm(forms.Form):
@@ -67,6 +69,11 @@ def _act(user, site, values):
     if values["act"] == "merge":
         merged = service.merge(values["pk"], _target(site, values["into"]), by=user)
         return f"Boxes of {merged.name} count as {merged.merged_into.name} from now on."
+    if values["act"] == "split":
+        done = label_splits.split(values["pk"], values["name"].split(","), by=user)
+        names = " and ".join(one.name for one in done.made)
+        pictures = f"{done.pictures} picture{'' if done.pictures == 1 else 's'}"
+        return f"{names} are classes; to be labelled anew: {pictures}."
     apart = service.split_off(values["pk"], by=user)
     return f"{apart.name} is a class of its own again."
 
@@ -79,6 +86,11 @@ def _target(site, index):
     return found.pk
 
 
+def _address(items):
+    """Return where the pictures of split classes are drawn anew, one after another."""
+    return f"{reverse('review:boxes', args=items[:1])}?list={drawn.SPLIT}" if items else ""
+
+
 def _show(request, sites, site, error=None):
     classes = service.ensure(site)
     counts = drawn.box_counts(site)
@@ -87,6 +99,7 @@ def _show(request, sites, site, error=None):
         "site": site,
         "rows": [(one, counts[one.index]) for one in classes],
         "targets": [one for one in classes if one.merged_into_id is None],
+        "to_relabel": _address(drawn.to_relabel(site)),
         "may_add": request.user.has_perm(service.ADD),
         "may_change": request.user.has_perm(service.CHANGE),
         "error": error,

@@ -39,6 +39,19 @@ def test_the_nearer_to_the_threshold_the_sooner(threshold):
         assert (side[0], side[-1]) == (1.6, 1.0)
 
 
+@pytest.mark.parametrize(("below", "above"), list(pairwise(SEVERITIES)))
+@pytest.mark.parametrize("confirmed", [0.0, 0.5, 0.75, 1.0])
+def test_no_triage_lifts_an_item_over_a_graver_one(below, above, confirmed):
+    most = priority(below, 0.25, threshold=0.25, disagreement=1.0, confirmed=confirmed)
+    assert most < min(priority(above, 1.0), priority(above, 1.0, confirmed=0.0))
+
+
+def test_where_triage_spoke_its_doubt_counts_and_not_the_detectors():
+    assert priority("low", 0.5, confirmed=0.9) == priority("low", 0.9, confirmed=0.9)
+    doubtful = [priority("low", 0.5, confirmed=share) for share in (0.5, 0.7, 0.3, 1.0, 0.0)]
+    assert doubtful == sorted(doubtful, reverse=True)
+
+
 def test_disagreement_lifts():
     assert priority("low", 0.7, disagreement=0.5) > priority("low", 0.7)
 

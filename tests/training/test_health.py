@@ -1,10 +1,15 @@
 """/health: what serves and what waits, to staff and to the holder of the token only."""
 
+from datetime import datetime
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from detection.slots import OBJECT_DETECTOR
+from detection.slots import LOD_POLICY, OBJECT_DETECTOR, SLOTS
 from tests import factories
+from tests.training import toy_work
+from training.models import RetrainingPolicy, TrainingRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
 
@@ -36,6 +41,7 @@ def test_staff_read_the_figures_of_their_sites(client, busy, reviewer):
     assert told["status"] == "degraded"
     assert (told["segments_queued"], told["segments_running"]) == (1, 1)
     assert told["items_pending"] == 1
+    assert set(told["models"]) == set(SLOTS)
     assert (told["last_training_time"], told["training_in_progress"]) == (None, False)
     assert told["auto_training_enabled"] is False
 
@@ -69,3 +75,25 @@ def test_what_serves_each_slot_is_told(client, superuser):
     (told,) = client.get("/health").json()["models"][OBJECT_DETECTOR]
     assert (told["deployment"], told["name"]) == (served.pk, "nano")
     assert told["sha256"] == served.sha256
+
+
+def test_whether_anything_learns_is_told(client, superuser, site):
+    dataset = toy_work.dataset(site=site, groups=1)
+    columns = {
+        "slot": LOD_POLICY,
+        "dataset": dataset,
+        "algorithm": "svm",
+        "code_version": "1",
+        "trigger": "api",
+        "inputs_sha256": "0" * 64,
+    }
+    ended = timezone.now()
+    TrainingRun.objects.create(number=1, state="done", finished_at=ended, **columns)
+    TrainingRun.objects.create(number=2, **columns)
+    RetrainingPolicy.objects.create(slot=LOD_POLICY, enabled=True)
+    client.force_login(superuser)
+    told = client.get("/health").json()
+    assert datetime.fromisoformat(told["last_training_time"]) == ended.replace(
+        microsecond=ended.microsecond // 1000 * 1000
+    )
+    assert told["training_in_progress"] is told["auto_training_enabled"] is True

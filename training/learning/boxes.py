@@ -9,24 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from detection.vision.overlaps import overlaps
 from training.learning.paired import AveragePrecision, Mean
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 MOST_OF_A_CLASS = 100
-
-
-def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the IoU (n, m) of boxes (n, 4) and (m, 4), both xyxy.
-
-    >>> overlaps(np.array([[0, 0, 2, 2]]), np.array([[1, 0, 3, 2], [5, 5, 6, 6]])).round(3)
-    array([[0.333, 0.   ]])
-    """
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
-    sizes = [np.prod(one[:, 2:] - one[:, :2], axis=1) for one in (boxes, others)]
-    whole = sizes[0][:, None] + sizes[1][None, :] - shared
-    return np.divide(shared, whole, out=np.zeros_like(whole, dtype=float), where=whole > 0)
 
 
 def matched(found: np.ndarray, true: np.ndarray, thresholds=THRESHOLDS) -> np.ndarray:

@@ -1,5 +1,29 @@
 """What is made from decisions."""
 
+from training.models.dataset import (
+    Dataset,
+    DatasetEntry,
+    GroupSplit,
+    OfSitesQuerySet,
+    TabularSample,
+)
 from training.models.export import ExportRun
+from training.models.policy import RetrainingPolicy, TrainingEvent
+from training.models.registry import Evaluation, GateDecision, ModelVersion, Promotion
+from training.models.run import TrainingRun
 
-__all__ = ["ExportRun"]
+__all__ = [
+    "Dataset",
+    "DatasetEntry",
+    "Evaluation",
+    "ExportRun",
+    "GateDecision",
+    "GroupSplit",
+    "ModelVersion",
+    "OfSitesQuerySet",
+    "Promotion",
+    "RetrainingPolicy",
+    "TabularSample",
+    "TrainingEvent",
+    "TrainingRun",
+]

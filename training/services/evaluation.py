@@ -72,7 +72,7 @@ def evaluate(folder, *, champion, challenger, seed=0, progress=lambda done, tota
     figures, boxes = BoxFigures(len(labelled.pictures)), 0
     for group, picture in enumerate(labelled.pictures):
         image = _read(picture.path)
-        found = tuple(_by_class(detector.detect(image, 0.0)) for detector in detectors)
+        found = tuple(by_class(detector.detect(image, 0.0)) for detector in detectors)
         figures.add_picture(group, _truths(picture, labelled.class_names), found)
         boxes += len(picture.boxes)
         progress(group + 1, len(labelled.pictures))
@@ -140,7 +140,8 @@ def _truths(picture, class_names):
     return {name: np.array(found, float).reshape(-1, 4) for name, found in boxes.items()}
 
 
-def _by_class(detections):
+def by_class(detections):
+    """Return {class name: (boxes (n, 4), scores (n,))} of Detections."""
     names = np.array(detections.class_names, dtype=object)
     return {
         name: (detections.boxes_xyxy[names == name].astype(float), detections.scores[names == name])

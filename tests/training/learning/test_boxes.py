@@ -8,7 +8,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from training.learning.boxes import THRESHOLDS, BoxFigures, matched, overlaps
+from detection.vision.overlaps import overlaps
+from training.learning.boxes import THRESHOLDS, BoxFigures, matched
 
 SIDE = 10_000.0  # px of an imagined picture, so large that every box counts as one of size "all"
 
