@@ -13,6 +13,9 @@ from django.utils.html import format_html
 from hitlsite.admin import ReadOnlyAdmin
 from hitlsite.errors import DomainError
 from review.models import TrainingItem
+from training import admin_datasets as _admin_datasets  # noqa: F401  registers its models
+from training import admin_learning as _admin_learning  # noqa: F401  registers its models
+from training import admin_retraining as _admin_retraining  # noqa: F401  registers its models
 from training import selectors, tasks
 from training.models import ExportRun
 from training.services import exports

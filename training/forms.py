@@ -1,10 +1,11 @@
-"""What the exports page sends, parsed; what is allowed is decided by the service."""
+"""What the pages of training send, parsed; what is allowed is decided by the services."""
 
 from django import forms
 
 from detection.models import Camera, Incident
+from detection.slots import trainable
 from hitlsite.models import Site
-from training.models import ExportRun
+from training.models import Dataset, ExportRun
 from training.services.exports import FORMATS
 
 _DAY = {"type": "date"}
@@ -14,6 +15,13 @@ FORMAT_NAMES = {"yolo": "YOLO labels", "csv": "CSV table", "parquet": "parquet t
 
 class CameraField(forms.ModelChoiceField):
     """Names the site of every camera: the list holds those of all sites."""
+
+    def label_from_instance(self, camera):
+        return f"{camera.name} ({camera.site.name})"
+
+
+class CamerasField(forms.ModelMultipleChoiceField):
+    """Names the site of every camera as well."""
 
     def label_from_instance(self, camera):
         return f"{camera.name} ({camera.site.name})"
@@ -69,3 +77,98 @@ class ExportForm(forms.Form):
             "variant": self.cleaned_data["variant"] or "reviewed",
             "formats": self.cleaned_data["formats"],
         }
+
+
+class RunForm(forms.Form):
+    """What a run of one slot is asked with; what is left empty is as usual."""
+
+    dataset = forms.ModelChoiceField(Dataset.objects.none(), required=False)
+    algorithm = forms.ChoiceField(required=False)
+    epochs = forms.IntegerField(required=False, min_value=1, max_value=10_000)
+    batch = forms.IntegerField(required=False, min_value=1, max_value=1024)
+    base = forms.CharField(required=False, max_length=100)
+    force = forms.BooleanField(required=False)
+
+    def __init__(self, *args, slot, datasets, **kwargs):
+        super().__init__(*args, **{"prefix": slot.name, **kwargs})
+        self.slot = slot
+        self.fields["dataset"].queryset = datasets
+        self.fields["dataset"].empty_label = "The newest"
+        self.fields["algorithm"].choices = [("", f"{slot.algorithms[0]} (the usual one)")]
+        self.fields["algorithm"].choices += [(name, name) for name in slot.algorithms[1:]]
+        if slot.is_tabular or slot.figure != "map50":
+            for name in ("epochs", "batch", "base"):
+                del self.fields[name]
+        for name in self.fields:
+            described = {"aria-describedby": f"{self.add_prefix(name)}-errors"}
+            if self.is_bound and self.errors.get(name):
+                self.fields[name].widget.attrs.update({"aria-invalid": "true", **described})
+
+    def wanted(self):
+        """Return what a valid form asks of ``runs.start``."""
+        given = self.cleaned_data
+        names = ("epochs", "batch", "base")
+        return {
+            "dataset_id": given["dataset"].pk if given["dataset"] else None,
+            "algorithm": given["algorithm"],
+            "parameters": {name: given[name] for name in names if given.get(name)},
+            "force": given["force"],
+        }
+
+    def refuse(self, error):
+        """Show a service's refusal at the field at fault, above all of them where there is none."""
+        named = {"dataset_id": "dataset"}
+        told = {
+            named.get(name, name.rpartition(".")[2]): said for name, said in error.fields.items()
+        }
+        told = {name: said for name, said in told.items() if name in self.fields}
+        for name, sentence in (told or {None: error.message}).items():
+            self.add_error(name, sentence)
+
+
+class PromotionForm(forms.Form):
+    """Why a version is to serve."""
+
+    purpose = forms.CharField(max_length=300)
+    notes = forms.CharField(required=False, max_length=5000, widget=forms.Textarea({"rows": 3}))
+    reason = forms.CharField(required=False, max_length=5000, widget=forms.Textarea({"rows": 2}))
+
+
+class ShareForm(forms.Form):
+    """Which part of the cameras a challenger takes, in percent."""
+
+    percent = forms.IntegerField(min_value=1, max_value=99, initial=20)
+
+
+class DatasetForm(forms.Form):
+    """What a dataset is frozen from."""
+
+    slot = forms.ChoiceField(choices=[(slot.name, slot.title) for slot in trainable()])
+    sites = forms.ModelMultipleChoiceField(
+        Site.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    synthetic_cameras = CamerasField(
+        Camera.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["sites"].queryset = Site.objects.visible_to(user)
+        cameras = Camera.objects.visible_to(user).select_related("site").order_by("site", "name")
+        self.fields["synthetic_cameras"].queryset = cameras
+
+    def wanted(self):
+        """Return what a valid form asks of ``datasets.freeze``."""
+        given = self.cleaned_data
+        rendered = sorted(camera.pk for camera in given["synthetic_cameras"])
+        return {
+            "slot": given["slot"],
+            "sites": list(given["sites"]) or None,
+            "options": {"synthetic_cameras": rendered} if rendered else {},
+        }
+
+    def refuse(self, error):
+        """Show a service's refusal at the field at fault, above all of them where there is none."""
+        told = {name: said for name, said in error.fields.items() if name in self.fields}
+        for name, sentence in (told or {None: error.message}).items():
+            self.add_error(name, sentence)

@@ -8,14 +8,14 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from detection import slots
 from detection.models import Incident, Segment
 from detection.selectors import active_deployments
+from detection.slots import SLOTS
 from hitlsite.health import may_read_figures, refuse
 from review.models import TrainingItem
+from training.selectors import training_status
 
 RECENT = timedelta(days=1)
-SLOTS = (slots.OBJECT_DETECTOR,)
 
 
 @require_safe
@@ -23,7 +23,7 @@ SLOTS = (slots.OBJECT_DETECTOR,)
 def health(request):
     """Answer staff, with the figures of their sites, or whoever holds METRICS_TOKEN, with all.
 
-    Nothing is trained in this version, which the last three keys say.
+    Models serve every site: what serves and whether anything learns is told as it is.
     """
     if not may_read_figures(request):
         return refuse()
@@ -34,9 +34,9 @@ def health(request):
             "version": settings.CODE_VERSION,
             "models": {slot: [_served(row) for row in active_deployments(slot)] for slot in SLOTS},
             **figures,
-            "last_training_time": None,
-            "training_in_progress": False,
-            "auto_training_enabled": False,
+            "last_training_time": training_status.last_training_time(),
+            "training_in_progress": training_status.is_active(),
+            "auto_training_enabled": training_status.is_any_enabled(),
         }
     )
 

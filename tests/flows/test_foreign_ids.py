@@ -12,12 +12,13 @@ from hitlsite import people
 from review.models import SavedFilter, Webhook
 from tests import factories, photos
 from tests.cast import person
-from training.models import ExportRun
+from tests.training import toy_work
+from training.models import ExportRun, ModelVersion, TrainingRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
 PAGES = ("review", "detection", "training")
-# By category, which everybody has, and by a signed token, which is the permission.
-NO_ROW_OF_A_SITE = {"guideline", "webhook_picture"}
+# By category or slot, which everybody has, and by a signed token, which is the permission.
+NO_ROW_OF_A_SITE = {"guideline", "webhook_picture", "api-predict", "rollback", "retire_challenger"}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -44,6 +45,13 @@ def fill(site):
     item = factories.item(factories.incident(camera), privacy="faces")
     photo = photos.photo(camera)
     run = ExportRun.objects.create(site=site, state="done", name="export_1")
+    dataset = toy_work.dataset(site=site, groups=1)
+    learned = TrainingRun.objects.create(
+        slot=dataset.slot, number=1, dataset=dataset, trigger="api", algorithm="svm"
+    )
+    version = ModelVersion.objects.create(
+        slot=dataset.slot, number=1, run=learned, dataset=dataset, algorithm="svm"
+    )
     with transaction.atomic():
         hook = Webhook.objects.create(
             site=site, name="theirs", url="https://x.example", secret="s" * 32, created_by=worker
@@ -55,6 +63,10 @@ def fill(site):
         "photos": photo.pk,
         "evidence": Evidence.objects.filter(incident=item.incident).first().pk,
         "exports": run.pk,
+        "datasets": dataset.pk,
+        "runs": learned.pk,
+        "versions": version.pk,
+        "compare": version.pk,
         "footage": item.incident.footage_id,
         "filters": SavedFilter.objects.create(user=worker, name="theirs", query="").pk,
         "webhooks": hook.pk,

@@ -11,6 +11,8 @@ from detection.services import cameras
 from hitlsite import people
 from hitlsite.commands import Command as DoorCommand
 from review import selectors
+from training.management.learning_demo import LearningDemo
+from training.services import demo_comparison
 
 CAMERA = "Demo hall"
 USERS = (
@@ -26,27 +28,29 @@ RULES = [
 
 
 class Command(DoorCommand):
-    help = "Set up a demo: people, a rendered scene, its incidents; then serve the review pages."
+    help = (
+        "Set up a demo: people, a rendered scene, its incidents; with --learn also how a detector"
+        " learns from what is confirmed; then serve the review pages."
+    )
 
     def add_arguments(self, parser):
         parser.add_argument("--no-serve", action="store_true", help="end after the summary")
+        parser.add_argument(
+            "--learn", action="store_true", help="show learning as well: about ten minutes"
+        )
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--site", default="", help="needed where there are several sites")
 
-    def handle(self, *args, no_serve, port, site, **options):
+    def handle(self, *args, no_serve, port, site, learn, **options):
         call_command("migrate", verbosity=0)
         site = cameras.find_site(site)
         credentials = self._make_people(site)
-        scene, config = self._make_scene()
+        scene, config = self._make_scene(with_truth=learn)
         self.stdout.write(f"Watching {scene.name}, a rendered scene with three visitors.")
-        call_command(
-            "watch",
-            video=str(scene),
-            camera=CAMERA,
-            site=site.name,
-            config=config,
-            stdout=self.stdout,
-        )
+        watch = {"video": str(scene), "camera": CAMERA, "site": site.name, "config": config}
+        call_command("watch", **watch, stdout=self.stdout)
+        if learn:
+            self._learn(site, scene, watch)
         self._summarise(credentials)
         if not no_serve:
             call_command("up", port=port)
@@ -61,7 +65,8 @@ class Command(DoorCommand):
                 made.append((name, role, password))
         return made
 
-    def _make_scene(self):
+    def _make_scene(self, *, with_truth):
+        """Return (the film, its rules); with its truth, a film of an earlier demo is made anew."""
         from detection.vision import scenes
 
         folder = settings.DATA_DIR / "demo"
@@ -71,10 +76,23 @@ class Command(DoorCommand):
             {"name": zone.name, "kind": zone.kind, "polygon": zone.polygon} for zone in scenes.ZONES
         ]
         config.write_text(json.dumps({"zones": zones, "rules": RULES}, indent=2))
-        if not scene.exists():
+        truth = scene.with_suffix(".json")
+        if not scene.exists() or (with_truth and not truth.exists()):
             self.stdout.write("Rendering the scene.")
-            scenes.render_scene(scene)
+            demo_comparison.keep_truth(scenes.render_scene(scene), truth)
         return scene, config
+
+    def _learn(self, site, scene, watch):
+        reviewer, _, admin = (name for name, _ in USERS)
+        LearningDemo(
+            self,
+            site,
+            reviewer=reviewer,
+            admin=admin,
+            watch=watch,
+            truth=scene.with_suffix(".json"),
+            folder=scene.parent,
+        ).run()
 
     def _summarise(self, credentials):
         counts = selectors.counts(get_user_model().objects.get(username=USERS[-1][0]))

@@ -1,0 +1,17 @@
+"""Go back to what served before the present version."""
+
+from hitlsite import commands
+from training.services import promotion
+
+
+class Command(commands.Command):
+    help = "Let what served a slot before the present version serve again."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--slot", required=True)
+        parser.add_argument("--notes", default="")
+
+    def handle(self, *args, slot, notes, **options):
+        done = promotion.rollback(slot, by=None, notes=notes)
+        present = done.deployment.name if done.deployment else "what the settings name"
+        self.stdout.write(f"{slot}: {present} serves again, instead of {done.detail['from']}.")
