@@ -70,7 +70,9 @@ def load_deployment(deployment):
     }
     folder = model_store.local_folder(deployment.files)
     path = model_store.main_path(folder, [row["name"] for row in deployment.files])
-    return load(str(path), pinned=form)
+    detector = load(str(path), pinned=form)
+    detector.name, detector.threshold = deployment.name, deployment.threshold
+    return detector
 
 
 def for_photo(photo):

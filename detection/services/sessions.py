@@ -240,13 +240,18 @@ def _make_pipeline(footage, detector, fps, size):
     from detection.vision.tracking import make_tracker
 
     told = footage.configuration
+    is_network = detector.backend != "motion"
     tracker = make_tracker(
-        told["tracker"], sampling_fps=fps, lost_seconds=told["lost_seconds"], frame_size=size
+        told["tracker"],
+        sampling_fps=fps,
+        lost_seconds=told["lost_seconds"],
+        frame_size=size,
+        believed_from=inference.threshold_of(detector) if is_network else 0.0,
     )
     return TrackingPipeline(
         detector,
         tracker,
-        MotionGate() if detector.backend != "motion" else None,
+        MotionGate() if is_network else None,
         limbs=inference.limb_motion(footage, size),
         statics=_statics_beside(detector),
     )

@@ -9,6 +9,7 @@ for seconds and not for frames, and a detection that overlaps nothing may still 
 thing of like size within reach.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ TRACKER_KINDS = ("botsort", "bytetrack")
 # The sampling rate at which the published noise model fits; chosen on the MOT15 sequences.
 NATIVE_FPS = 12.0
 VOTE_SECONDS = 3.0
+MOST_NEW_SCORE = 0.6
 
 
 class Tracker(Protocol):
@@ -38,7 +40,9 @@ class Tracker(Protocol):
         """Continue from a state, bit by bit as if nothing had happened."""
 
 
-def make_tracker(kind, *, sampling_fps, lost_seconds=2.0, frame_size, association=None):
+def make_tracker(
+    kind, *, sampling_fps, lost_seconds=2.0, frame_size, association=None, believed_from=0.0
+):
     """Make a tracker whose ids are 1, 2, 3... whatever other trackers exist.
 
     Args:
@@ -47,15 +51,20 @@ def make_tracker(kind, *, sampling_fps, lost_seconds=2.0, frame_size, associatio
         lost_seconds: how long a track that is not seen may come back.
         frame_size: (width, height) px, for the shape of the picture.
         association: thresholds, when the defaults do not serve.
+        believed_from: the score at which the detector is right most often for what it misses;
+            no track begins below it, while one that has begun goes on with less. It counts up to
+            ``MOST_NEW_SCORE``: on another camera scores may lie lower.
     """
     if kind not in TRACKER_KINDS:
         raise ValueError(f"Tracker {kind!r} is none of {', '.join(TRACKER_KINDS)}.")
     boxes = BoxFilter(
         has_aspect=kind == "bytetrack", frames_per_step=max(1.0, NATIVE_FPS / sampling_fps)
     )
+    rules = association or Association()
+    new_score = max(rules.new_score, min(believed_from, MOST_NEW_SCORE))
     return ArrayTracker(
         boxes,
-        association or Association(),
+        replace(rules, new_score=new_score),
         sampling_fps=sampling_fps,
         lost_seconds=lost_seconds,
         frame_size=frame_size,

@@ -26,10 +26,17 @@ from hitlsite.errors import DomainError
 ONNX_NAME = "model.onnx"
 # The weights lie in the .bin: its hash, not that of the .xml, tells two trainings apart.
 INT8_NAMES = ("int8.bin", "int8.xml", "metadata.yaml")
+PLANNED = (
+    ("openvino", "openvino", "f32", (ONNX_NAME,)),
+    ("onnxruntime", "onnxruntime", "f32", (ONNX_NAME,)),
+    ("openvino-int8", "openvino", "int8", INT8_NAMES),
+)
 CALIBRATION_PICTURES = 128
 COMPARED_PICTURES = 32
 TIMED_RUNS = 24
 _WARM_UP_RUNS = 3
+# The last of each kind: scores from one, distances of the box's edges from the other.
+_DECODING_BEGINS = {"Sigmoid", "Softmax"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +78,14 @@ def make_forms(
     """
     libraries.prepare(cache_dir)
     folder = best.parent
-    steps = ("exporting", "calibrating", "timing openvino", "timing onnxruntime", "timing int8")
-    for number, step in enumerate(steps[:2]):
-        progress(number, len(steps), step)
-        (_make_onnx, _make_int8)[number](best, folder, calibration)
+    steps = 2 + len(PLANNED)
+    progress(0, steps, "exporting")
+    _make_onnx(best, folder)
+    _make_int8(folder, calibration, lambda: progress(1, steps, "calibrating eight bits"))
     frames = [_read(path) for path in _spread(pictures or calibration, COMPARED_PICTURES)]
     made, reference = [], None
-    planned = (
-        ("openvino", "openvino", "f32", (ONNX_NAME,)),
-        ("onnxruntime", "onnxruntime", "f32", (ONNX_NAME,)),
-        ("openvino-int8", "openvino", "int8", INT8_NAMES),
-    )
-    for number, (name, backend, precision, files) in enumerate(planned, start=2):
-        progress(number, len(steps), steps[number])
+    for number, (name, backend, precision, files) in enumerate(PLANNED, start=2):
+        progress(number, steps, f"timing {name}")
         detector = load(folder, files, backend=backend, precision=precision, cache_dir=cache_dir)
         seen, milliseconds = _timed(detector, frames)
         reference = reference or seen
@@ -125,15 +127,19 @@ def load(folder, files, *, backend, precision, cache_dir, input_size=None):
     return detector
 
 
-def _make_onnx(best, folder, _):
+def _make_onnx(best, folder):
     if not (folder / ONNX_NAME).exists():
         exported = checkpoints.exported(best, folder)
         os.replace(exported, folder / ONNX_NAME)
         exported.parent.rmdir()
 
 
-def _make_int8(best, folder, calibration):
-    """Write the eight-bit model, its description last: with it the model is whole."""
+def _make_int8(folder, calibration, tell):
+    """Write the eight-bit model, its description last: with it the model is whole.
+
+    Args:
+        tell: called before every picture; what it raises ends it.
+    """
     weights, graph, description = (folder / name for name in INT8_NAMES)
     if description.exists():
         return
@@ -143,9 +149,14 @@ def _make_int8(best, folder, calibration):
     class_names, size = describe(folder / ONNX_NAME)
     model = openvino.Core().read_model(str(folder / ONNX_NAME))
     chosen = _spread(calibration, CALIBRATION_PICTURES)
+
+    def network_input(path):
+        tell()
+        return _network_input(path, size)
+
     quantised = nncf.quantize(
         model,
-        nncf.Dataset(chosen, lambda path: _network_input(path, size)),
+        nncf.Dataset(chosen, network_input),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(chosen),
         ignored_scope=_decoding(model, nncf),
@@ -160,20 +171,19 @@ def _make_int8(best, folder, calibration):
 def _decoding(model, nncf):
     """Return what turns the last layers into boxes and scores: it stays exact.
 
-    Boxes are pixels and scores shares of one in the same output; eight bits cannot hold both.
+    Eight bits cannot hold pixels, nor the mean of a distribution over sixteen distances.
     """
-    kinds = {"Sigmoid", "Softmax", "Concat", "Subtract", "Add", "Divide", "Multiply"}
-    last = [op for op in model.get_ordered_ops() if op.get_type_name() == "Convolution"][-1]
-    after, seen = [last], set()
+    operations = model.get_ordered_ops()
+    ends = {op.get_type_name(): op for op in operations if op.get_type_name() in _DECODING_BEGINS}
+    after, names = list(ends.values()), set()
     while after:
-        for output in after.pop().outputs():
-            for target in output.get_target_inputs():
-                op = target.get_node()
-                if op.get_friendly_name() not in seen:
-                    seen.add(op.get_friendly_name())
-                    after.append(op)
-    named = {op.get_friendly_name(): op.get_type_name() for op in model.get_ordered_ops()}
-    return nncf.IgnoredScope(names=sorted(name for name in seen if named.get(name) in kinds))
+        operation = after.pop()
+        if operation.get_friendly_name() in names or operation.get_type_name() == "Result":
+            continue
+        names.add(operation.get_friendly_name())
+        for output in operation.outputs():
+            after += [target.get_node() for target in output.get_target_inputs()]
+    return nncf.IgnoredScope(names=sorted(names))
 
 
 def _network_input(path, size):

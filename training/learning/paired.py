@@ -89,6 +89,35 @@ class MacroF1:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassF1:
+    """The F1 of one class. Its recall alone would praise a model that always answers it.
+
+    Attributes:
+        confusions: (2, groups, classes, classes), rows the truth and columns the answer.
+        place: which class.
+    """
+
+    confusions: np.ndarray
+    place: int
+
+    @property
+    def groups(self) -> int:
+        return self.confusions.shape[1]
+
+    @property
+    def items(self) -> int:
+        """How often the class is the truth."""
+        return int(self.confusions[0, :, self.place].sum())
+
+    def values(self, champion, challenger):
+        place, table = self.place, self.confusions
+        right = _summed(champion, challenger, table[:, :, place, place])
+        truth = _summed(champion, challenger, table[:, :, place].sum(axis=2))
+        answered = _summed(champion, challenger, table[:, :, :, place].sum(axis=2))
+        return np.where(truth > 0, _ratio(2 * right, truth + answered), np.nan)
+
+
+@dataclass(frozen=True, slots=True)
 class AveragePrecision:
     """The average precision of one class's boxes, the mean over some IoU thresholds.
 

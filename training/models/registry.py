@@ -14,8 +14,8 @@ class ModelVersion(models.Model):
     """What a run made. ``files`` are its artifacts, ``forms`` the ways in which they can serve.
 
     A file is {"name", "path" in storage, "sha256", "byte_count"}. A form is {"name", "backend",
-    "input_size", "precision", "files": names, "sha256", "milliseconds", "figure", "serves": bool,
-    "why"}; exactly one serves.
+    "input_size", "precision", "files": names, "sha256", "milliseconds", "figure" and "threshold"
+    (of the validation split), "serves": bool, "why"}; exactly one serves.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

@@ -60,12 +60,13 @@ def choose_form(version, report):
     where they were made; what they were made of decides nothing else.
     """
     forms = [dict(form) for form in version.forms]
-    if len(forms) > 1 and slot_work.entries_of(version.dataset, Split.VAL).exists():
+    if slot_work.entries_of(version.dataset, Split.VAL).exists():
         for number, form in enumerate(forms):
             report.progress(number, len(forms), f"validating {form['name']}")
             subject = subjects.of_version(version, form)
             scored, _ = evaluate(subject, version.dataset, Split.VAL, report)
             form["figure"] = scored.figures["figure"]
+            form["threshold"] = scored.figures.get("score_threshold")
         best = max(form["figure"] for form in forms)
         as_good = [form for form in forms if form["figure"] >= best - WORTH_OF_SPEED]
         chosen = min(as_good, key=lambda form: form.get("milliseconds") or 0.0)

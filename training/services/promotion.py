@@ -189,6 +189,7 @@ def _columns(version):
         "input_size": form["input_size"],
         "precision": form["precision"],
         "class_names": version.class_names,
+        "threshold": form.get("threshold") or 0.0,
         "model_version_uuid": version.uuid,
     }
 

@@ -282,3 +282,20 @@ def test_broken_boxes_are_not_looked_at(kind):
 def test_an_unknown_kind_is_named():
     with pytest.raises(ValueError, match="'sort'"):
         tracker_of("sort")
+
+
+@kinds
+@pytest.mark.parametrize(("believed_from", "begins"), [(0.0, True), (0.5, False), (0.99, False)])
+def test_what_the_detector_is_not_believed_in_begins_no_track(kind, believed_from, begins):
+    tracker = tracker_of(kind, believed_from=believed_from)
+    for number in range(5):
+        tracked = tracker.update(seen((0.1, 0.2, 0.1, 0.4, 0.4)), number / 5)
+    assert bool(tracked.observations) is begins
+
+
+@kinds
+def test_a_track_that_has_begun_goes_on_with_less(kind):
+    tracker = tracker_of(kind, believed_from=0.9)
+    for number, score in enumerate((0.7, 0.7, 0.3, 0.3)):
+        tracked = tracker.update(seen((0.1, 0.2, 0.1, 0.4, score)), number / 5)
+    assert ids_of(tracked) == [1]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from training.learning.paired import AveragePrecision, MacroF1, Mean, Rate
+from training.learning.paired import AveragePrecision, ClassF1, MacroF1, Mean, Rate
 
 COUNTS = st.lists(st.integers(0, 3), min_size=4, max_size=4)
 
@@ -110,3 +110,30 @@ def test_a_model_counts_only_where_it_is_asked():
     swapped, kept = np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])
     assert rate.values(kept, swapped)[0] == 1.0
     assert rate.values(swapped, kept)[0] == 0.0
+
+
+@settings(deadline=None, max_examples=40)
+@given(counts=COUNTS, seed=st.integers(0, 50), place=st.integers(0, 2))
+def test_the_f1_of_a_class_is_that_of_the_library(counts, seed, place):
+    rng = np.random.default_rng(seed)
+    group, truth, answer = (rng.integers(0, top, 40) for top in (4, 3, 3))
+    confusions = np.zeros((2, 4, 3, 3))
+    np.add.at(confusions[1], (group, truth, answer), 1.0)
+    confusions[0] = confusions[1]
+    found = ClassF1(confusions, place).values(None, row(counts))[0]
+    weights = np.array(counts)[group]
+    if not weights[truth == place].any():
+        assert np.isnan(found)
+        return
+    wanted = f1_score(truth == place, answer == place, sample_weight=weights, zero_division=0)
+    assert found == pytest.approx(wanted)
+
+
+def test_always_answering_a_class_is_no_perfect_score_for_it():
+    confusions = np.zeros((2, 1, 2, 2))
+    confusions[0, 0] = [[5, 0], [5, 0]]
+    confusions[1, 0] = [[4, 1], [1, 4]]
+    figure, ones = ClassF1(confusions, 0), np.ones((1, 1))
+    assert figure.items == 5
+    assert figure.values(ones, None)[0] == pytest.approx(2 / 3)
+    assert figure.values(None, ones)[0] == pytest.approx(0.8)

@@ -59,6 +59,14 @@ def test_an_empty_purpose_is_refused(dataset, admin_user, purpose):
     assert serving.champion(SLOT) is None
 
 
+def test_it_is_believed_from_the_score_that_was_best_on_validation(dataset, monkeypatch):
+    figures = toy_work.figures
+    told = lambda *args: {**figures(*args), "score_threshold": 0.41}  # noqa: E731
+    monkeypatch.setattr(toy_work, "figures", told)
+    assert promotion.promote(version_of(dataset).pk, by=None, purpose=PURPOSE)
+    assert serving.champion(SLOT).threshold == 0.41
+
+
 def test_the_same_version_is_deployed_once(dataset, admin_user):
     version = promoted(dataset)
     with pytest.raises(Conflict) as refused:

@@ -13,5 +13,8 @@ class Command(commands.Command):
 
     def handle(self, *args, slot, notes, **options):
         done = promotion.rollback(slot, by=None, notes=notes)
-        present = done.deployment.name if done.deployment else "what the settings name"
-        self.stdout.write(f"{slot}: {present} serves again, instead of {done.detail['from']}.")
+        before = done.detail["from"]
+        if done.deployment:
+            self.stdout.write(f"{slot}: {done.deployment.name} serves again, instead of {before}.")
+        else:
+            self.stdout.write(f"{slot}: {before} serves no longer, nor does any other version.")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from detection.slots import LOD_POLICY
 from hitlsite.errors import DomainError
 from training.learning.gate import Slice
-from training.learning.paired import MacroF1, Rate
+from training.learning.paired import ClassF1, MacroF1
 from training.models import DatasetEntry, RetrainingPolicy, TabularSample
 from training.selectors.new_samples import SOURCES
 from training.services.slot_work import Candidate, Gathered, tables
@@ -135,7 +135,7 @@ def figures(dataset, entries, scores):
 
 
 def paired(dataset, entries, champion, challenger):
-    """Return (macro F1, the recall of every class)."""
+    """Return (macro F1, the F1 of every class)."""
     import numpy as np
 
     classes = tables.classes_of(dataset, champion, challenger)
@@ -148,14 +148,6 @@ def paired(dataset, entries, champion, challenger):
     for model, scores in enumerate((champion, challenger)):
         answered = tables.matrix(entries, scores, classes).argmax(axis=1)
         np.add.at(confusions[model], (group, true, answered), 1.0)
-    slices = [
-        Slice(
-            "class",
-            name,
-            int(confusions[0, :, number].sum()),
-            Rate(confusions[:, :, number, number], confusions[0, :, number].sum(axis=1)),
-        )
-        for number, name in enumerate(classes)
-        if confusions[0, :, number].any()
-    ]
+    of_classes = [(name, ClassF1(confusions, place[name])) for name in classes]
+    slices = [Slice("class", name, one.items, one) for name, one in of_classes if one.items]
     return MacroF1(confusions), slices

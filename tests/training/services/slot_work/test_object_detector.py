@@ -13,7 +13,7 @@ from tests import factories
 from tests.training.learning.lessons import NAMES, drawn
 from training.learning import gate
 from training.models import Dataset, DatasetEntry, ModelVersion, TrainingRun
-from training.services import evaluations, runs, subjects
+from training.services import runs, subjects
 from training.services.run_report import Silent
 from training.services.slot_work import object_detector as work
 
@@ -87,6 +87,7 @@ def mixed(run, champion=None):
     return work._mixed(run, work._base(run, champion), Silent())
 
 
+@pytest.mark.slow
 def test_a_run_goes_from_frozen_pictures_to_a_judged_version(make_dataset):
     dataset = make_dataset()
 
@@ -117,6 +118,7 @@ def test_a_run_goes_from_frozen_pictures_to_a_judged_version(make_dataset):
     assert "8 new pictures, 0 shown again" in run.log
 
 
+@pytest.mark.slow
 def test_the_next_run_goes_on_from_the_champion_and_replays(make_dataset, monkeypatch):
     version = execute(make_dataset(training=4)).version
     champion = subjects.of_version(version)
@@ -141,7 +143,8 @@ def test_the_next_run_goes_on_from_the_champion_and_replays(make_dataset, monkey
     assert len(mixed(run, champion)) == 8
 
 
-def test_a_form_that_was_stored_answers_as_it_did_in_the_run(make_dataset):
+@pytest.mark.slow
+def test_stored_forms_answer_alike_and_an_exchanged_one_does_not(make_dataset):
     version = execute(make_dataset()).version
     entries = list(version.dataset.entries.filter(split="test"))
     exact, other, int8 = (
@@ -155,6 +158,10 @@ def test_a_form_that_was_stored_answers_as_it_did_in_the_run(make_dataset):
             assert len(scores) <= 100 and (scores >= 0.001).all()
             assert np.allclose(scores[0], other[position][name][1][0], atol=1e-3)
     assert int8.keys() == exact.keys()
+    version.files[1]["sha256"] = "0" * 64
+    with pytest.raises(DomainError) as caught:
+        subjects.of_version(version, version.forms[0])
+    assert caught.value.code == "artifact_damaged"
 
 
 def test_nothing_finds_nothing(make_dataset):
@@ -351,16 +358,3 @@ def test_an_unreadable_picture_is_named_by_its_entry(make_dataset, settings):
 
     assert (run.state, run.error_code) == ("failed", "picture_unreadable")
     assert str(broken) in run.error_message
-
-
-def test_a_form_that_was_exchanged_is_not_scored(make_dataset):
-    version = execute(make_dataset()).version
-    version.files[1]["sha256"] = "0" * 64
-    version.save()
-
-    with pytest.raises(DomainError) as caught:
-        evaluations.evaluate(
-            subjects.of_version(version, version.forms[0]), version.dataset, "test", Silent()
-        )
-
-    assert caught.value.code == "artifact_damaged"

@@ -156,7 +156,7 @@ def said(labels, classes=("0", "2")):
 DATASET = SimpleNamespace(class_names=["0", "2"])
 
 
-def test_the_gate_compares_macro_f1_and_the_recall_of_every_class():
+def test_the_gate_compares_macro_f1_and_the_f1_of_every_class():
     entries = entries_of(["0", "2", "2", "0"], ["a", "a", "b", "b"])
     figure, slices = tabular.paired(DATASET, entries, said("0000"), said("0220"))
     ones = np.ones((1, 2))
