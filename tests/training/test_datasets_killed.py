@@ -1,13 +1,9 @@
 """A worker that is killed while it freezes leaves no part of a dataset."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.training.other_process import python
+
 SETUP = """
 import os, signal, django
 django.setup()
@@ -47,30 +43,12 @@ print(dataset.state, dataset.attempts, DatasetEntry.objects.count(), GroupSplit.
 """
 
 
-def python(body, folder):
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "SECOND_LOOK_DATA_DIR": str(folder),
-    }
-    environment.pop("TEST_DATABASE_URL", None)
-    environment.pop("DATABASE_URL", None)
-    return subprocess.run(
-        [sys.executable, "-c", SETUP + body],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("when", list(WHEN))
 def test_a_killed_worker_leaves_nothing_and_another_finishes(tmp_path, when):
-    killed = python(KILLED.replace("WHEN", WHEN[when]), tmp_path)
+    killed = python(SETUP + KILLED.replace("WHEN", WHEN[when]), tmp_path)
     assert killed.returncode == -9, killed.stderr
 
-    after = python(AFTER, tmp_path)
+    after = python(SETUP + AFTER, tmp_path)
     assert after.returncode == 0, after.stderr
     assert after.stdout.splitlines() == ["running 0 0 0", "0", "1", "done 2 8 4"]

@@ -1,13 +1,9 @@
 """A worker that is killed in the middle leaves nothing that looks finished."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.training.other_process import python
+
 SETUP = """
 import os, signal, django
 django.setup()
@@ -50,30 +46,12 @@ print(exports.verify(folder / run.name).problems)
 """
 
 
-def python(body, folder):
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "SECOND_LOOK_DATA_DIR": str(folder),
-    }
-    environment.pop("TEST_DATABASE_URL", None)
-    environment.pop("DATABASE_URL", None)
-    return subprocess.run(
-        [sys.executable, "-c", SETUP + body],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.mark.slow
 def test_a_killed_worker_leaves_no_export_and_another_finishes_it(tmp_path):
-    killed = python(KILLED, tmp_path)
+    killed = python(SETUP + KILLED, tmp_path)
     assert killed.returncode == -9, killed.stderr
 
-    after = python(AFTER, tmp_path)
+    after = python(SETUP + AFTER, tmp_path)
     assert after.returncode == 0, after.stderr
     assert after.stdout.splitlines() == [
         "running 1 0",

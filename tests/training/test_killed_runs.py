@@ -1,13 +1,9 @@
 """A training worker that is killed at any stage leaves what serves alone; another one finishes."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.training.other_process import python
+
 SETUP = """
 import os, signal, django
 django.setup()
@@ -44,31 +40,13 @@ print(serving.champion(SLOT).name)
 """
 
 
-def python(body, folder):
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "SECOND_LOOK_DATA_DIR": str(folder),
-    }
-    environment.pop("TEST_DATABASE_URL", None)
-    environment.pop("DATABASE_URL", None)
-    return subprocess.run(
-        [sys.executable, "-c", SETUP + body],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["preparing", "training", "exporting", "evaluating", "judging"])
 def test_a_killed_run_is_finished_by_another_worker(tmp_path, stage):
-    killed = python(KILLED % stage, tmp_path)
+    killed = python(SETUP + KILLED % stage, tmp_path)
     assert killed.returncode == -9, killed.stderr
 
-    after = python(AFTER, tmp_path)
+    after = python(SETUP + AFTER, tmp_path)
     assert after.returncode == 0, after.stderr
     assert after.stdout.splitlines() == [
         "running lod-policy-1",

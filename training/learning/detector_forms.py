@@ -188,7 +188,8 @@ def _decoding(model, nncf):
 
 def _network_input(path, size):
     image = _read(path)
-    letterbox = Letterbox.fit(*image.shape[:2], size=size)
+    # All of one shape: every other is compiled anew, several times over.
+    letterbox = Letterbox.fit_into(*image.shape[:2], input_height=size, input_width=size)
     canvas = letterbox.canvas()
     letterbox.draw(image, canvas)
     return cv2.dnn.blobFromImage(canvas, 1 / 255.0, swapRB=True)
