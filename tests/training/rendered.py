@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from tests.training.backdrops import FAMILIES, GRAIN, SIDE, any_colour, backdrop, exposed
+
 CYLINDER, BARREL = CLASSES = ("gas cylinder", "traffic barrel")
-SIDE = 320
-GRAIN = 2  # drawn at this many times the size; scaling down smooths the edges
-FAMILIES = ("bricks", "planks", "asphalt", "containers", "hedge", "shelves")
 MOST_HIDDEN = 0.45
 
 
@@ -39,23 +38,23 @@ def yard(group: int, number: int) -> Picture:
     (320, 320, 3)
     """
     place, moment = np.random.default_rng([group, 7]), np.random.default_rng([group, number, 11])
-    canvas, floor = _background(FAMILIES[group % len(FAMILIES)], place)
+    canvas, floor = backdrop(FAMILIES[group % len(FAMILIES)], place)
     for _ in range(place.integers(2, 5)):
         _stand(canvas, _distractor(place), floor, place)
     boxes = _things(canvas, floor, moment)
-    image = _exposed(canvas, place, moment)
+    image = exposed(canvas, place, moment)
     return Picture(image, tuple(boxes))
 
 
 def background_only(group: int, number: int) -> Picture:
     """Return a picture of the same place without either thing in it."""
     place, moment = np.random.default_rng([group, 7]), np.random.default_rng([group, number, 13])
-    canvas, floor = _background(FAMILIES[group % len(FAMILIES)], place)
+    canvas, floor = backdrop(FAMILIES[group % len(FAMILIES)], place)
     for _ in range(place.integers(2, 5)):
         _stand(canvas, _distractor(place), floor, place)
     for _ in range(moment.integers(1, 4)):
         _stand(canvas, _distractor(moment), floor, moment)
-    return Picture(_exposed(canvas, place, moment), ())
+    return Picture(exposed(canvas, place, moment), ())
 
 
 def _things(canvas, floor, random):
@@ -171,10 +170,6 @@ def _round(image, random):
     image += gleam[None, :, None]
 
 
-def _colour(random, *, low=30, high=225):
-    return random.uniform(low, high, 3)
-
-
 def _dome(width, top, middle, steps=14):
     """Return the corners of a dome from left to right, its foot at ``middle``."""
     angles = np.linspace(np.pi, 0, steps)
@@ -191,16 +186,16 @@ def _cylinder(random):
     neck, shoulder = int(0.12 * height), int(0.27 * height)
     body = [*_dome(width, neck, shoulder), (width - 1, height - 6), (width - 8, height - 1)]
     body += [(8, height - 1), (0, height - 6)]
-    colour = _colour(random)
+    colour = any_colour(random)
     _paint(image, alpha, body, colour)
     if random.random() < 0.7:
         top = _dome(width, neck, shoulder)
-        _paint(image, alpha, top, _colour(random))
+        _paint(image, alpha, top, any_colour(random))
     for _ in range(random.integers(0, 3)):
         at = random.uniform(0.35, 0.85) * height
         band = at + random.uniform(0.02, 0.12) * height
         corners = [(0, at), (width - 1, at), (width - 1, band), (0, band)]
-        _paint(image, alpha, corners, _colour(random))
+        _paint(image, alpha, corners, any_colour(random))
     _round(image, random)
     metal = random.uniform(70, 170)
     middle = width / 2
@@ -223,7 +218,7 @@ def _barrel(random):
     steps = int(random.integers(3, 6))
     body = (random.uniform(0, 60), random.uniform(70, 150), random.uniform(190, 255))
     if random.random() < 0.3:
-        body = _colour(random)
+        body = any_colour(random)
     stripe = random.uniform(170, 250) * np.array((1.0, 1.0, random.uniform(0.85, 1.0)))
     foot = int(0.9 * height)
     edges = np.linspace(0.06 * height, foot, steps + 1)
@@ -263,7 +258,7 @@ def _pipe(random):
     width = int(random.uniform(30, 90))
     image, alpha = _blank(int(random.uniform(200, 340)), width)
     height = image.shape[0]
-    _paint(image, alpha, [(0, 0), (width, 0), (width, height), (0, height)], _colour(random))
+    _paint(image, alpha, [(0, 0), (width, 0), (width, height), (0, height)], any_colour(random))
     _round(image, random)
     return image, alpha
 
@@ -271,7 +266,7 @@ def _pipe(random):
 def _crate(random):
     width, height = int(random.uniform(120, 240)), int(random.uniform(90, 200))
     image, alpha = _blank(height, width)
-    _paint(image, alpha, [(0, 0), (width, 0), (width, height), (0, height)], _colour(random))
+    _paint(image, alpha, [(0, 0), (width, 0), (width, height), (0, height)], any_colour(random))
     slat = int(random.uniform(14, 40))
     for at in range(0, height, slat):
         image[at : at + 3] *= 0.6
@@ -293,7 +288,7 @@ def _board(random):
 def _drum(random):
     """Draw an oil drum: straight, ribbed, wide."""
     image, alpha = _blank(200, 140)
-    _paint(image, alpha, [(0, 4), (139, 4), (139, 196), (0, 196)], _colour(random))
+    _paint(image, alpha, [(0, 4), (139, 4), (139, 196), (0, 196)], any_colour(random))
     for at in (4, 66, 130, 188):
         image[at : at + 7] *= 0.7
     _round(image, random)
@@ -304,103 +299,9 @@ def _bottle(random):
     """Draw what has a cylinder's body and no shoulder, neck or valve: a bollard."""
     width, height = 70, int(random.uniform(180, 300))
     image, alpha = _blank(height, width)
-    colour = _colour(random)
+    colour = any_colour(random)
     _paint(image, alpha, [(0, 8), (8, 0), (62, 0), (69, 8), (69, height), (0, height)], colour)
     at = random.uniform(0.1, 0.3) * height
-    _paint(image, alpha, [(0, at), (69, at), (69, at + 40), (0, at + 40)], _colour(random))
+    _paint(image, alpha, [(0, at), (69, at), (69, at + 40), (0, at + 40)], any_colour(random))
     _round(image, random)
     return image, alpha
-
-
-# Places.
-
-
-def _cloud(shape, random, grain):
-    small = random.standard_normal((shape[0] // grain + 2, shape[1] // grain + 2))
-    cloud = cv2.resize(small.astype(np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return (cloud / max(float(cloud.std()), 1e-6))[..., None]
-
-
-def _background(family, random):
-    """Return (the empty place (H, W, 3) float32 at GRAIN times the size, the row of the floor)."""
-    side = SIDE * GRAIN
-    canvas = np.zeros((side, side, 3), np.float32)
-    floor = int(random.uniform(0.3, 0.55) * side)
-    canvas[:floor] = _colour(random, low=60)
-    canvas[floor:] = _colour(random, low=60, high=180)
-    _WALLS[family](canvas[:floor], random)
-    for grain, strength in ((90, 9), (20, 6), (4, 7)):
-        canvas += strength * _cloud((side, side), random, grain)
-    if random.random() < 0.5:
-        tile = int(random.uniform(50, 140))
-        for at in range(floor, side, tile):
-            canvas[at : at + 4] *= 0.75
-    return np.clip(canvas, 0, 255), floor
-
-
-def _bricks(wall, random):
-    tall, wide = int(random.uniform(18, 34)), int(random.uniform(50, 90))
-    for number, row in enumerate(range(0, wall.shape[0], tall)):
-        wall[row : row + 3] *= 0.7
-        for column in range((number % 2) * wide // 2, wall.shape[1], wide):
-            wall[row : row + tall, column : column + 3] *= 0.7
-            wall[row : row + tall, column : column + wide] *= random.uniform(0.85, 1.1)
-
-
-def _planks(wall, random):
-    wide = int(random.uniform(25, 80))
-    for column in range(0, wall.shape[1], wide):
-        wall[:, column : column + wide] *= random.uniform(0.75, 1.15)
-        wall[:, column : column + 4] *= 0.5
-
-
-def _asphalt(wall, random):
-    wall += 16 * _cloud(wall.shape[:2], random, 3)
-
-
-def _containers(wall, random):
-    for column in range(0, wall.shape[1], 16):
-        wall[:, column : column + 8] *= 0.78
-    start = int(random.uniform(0.2, 0.8) * wall.shape[1])
-    wall[:, start:] = wall[:, start:] * 0.4 + _colour(random) * 0.6
-
-
-def _hedge(wall, random):
-    for _ in range(500):
-        centre = random.uniform(0, wall.shape[1]), random.uniform(0, wall.shape[0])
-        green = (random.uniform(20, 60), random.uniform(60, 150), random.uniform(30, 90))
-        cv2.circle(wall, tuple(int(v) for v in centre), int(random.uniform(4, 14)), green, -1)
-
-
-def _shelves(wall, random):
-    tall = int(random.uniform(60, 110))
-    for row in range(0, wall.shape[0], tall):
-        column = 0
-        while column < wall.shape[1]:
-            wide = int(random.uniform(15, 90))
-            top = row + int(random.uniform(4, 0.6 * tall))
-            wall[top : row + tall - 8, column : column + wide - 4] = _colour(random)
-            column += wide
-        wall[row : row + 8] = 60
-
-
-_WALLS = {
-    "bricks": _bricks,
-    "planks": _planks,
-    "asphalt": _asphalt,
-    "containers": _containers,
-    "hedge": _hedge,
-    "shelves": _shelves,
-}
-
-
-def _exposed(canvas, place, moment):
-    """Return the picture as a camera takes it: the light of the place, its blur, its noise."""
-    across, down = np.meshgrid(*(np.linspace(-1, 1, canvas.shape[0], dtype=np.float32),) * 2)
-    slope = place.normal(0, 0.22, 2)
-    light = 1 + slope[0] * across + slope[1] * down
-    canvas = canvas * light[..., None] * place.uniform(0.45, 1.15) * place.normal(1, 0.06, 3)
-    image = cv2.resize(canvas.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    image = cv2.GaussianBlur(image, (0, 0), place.uniform(0.3, 1.1))
-    image += moment.normal(0, place.uniform(1, 8), image.shape)
-    return np.clip(image * moment.uniform(0.9, 1.1), 0, 255).astype(np.uint8)

@@ -45,7 +45,10 @@ class LearningDemo:
         self._tell_judgement(dataset, decision)
         deployment, served = demo_learning.deploy(decision, by=self._admin)
         if deployment is None:
-            self._say("It is not deployed, and what serves goes on serving.")
+            self._say(
+                "It is not deployed, and what serves goes on serving. On a machine with weights"
+                " SECOND_LOOK_DETECTOR=motion shows the loop as it is without any."
+            )
             return
         word = "serves already" if served else "is deployed: it serves every camera from now on"
         self._say(f"{decision.version.name} {word}.")
@@ -73,8 +76,8 @@ class LearningDemo:
             " rendered as training material only would never be allowed to validate or test."
         )
         self._say(
-            "The renderer's own boxes stand in for the reviewer, and for the person detector by"
-            " which heads are hidden. Nobody looked at these pictures."
+            "The renderer's own boxes stand in for the reviewer, and for the detector of the faces"
+            " that are hidden in them. Nobody looked at these pictures."
         )
         with self._command.progress(count, "picture") as bar:
 
@@ -85,9 +88,10 @@ class LearningDemo:
                         self._say(f"  {done} of {total} boxed and confirmed")
 
             taken = demo_learning.take_pictures(self._site, by=self._reviewer, progress=told)
+        people = counted(taken.people, "person", "people")
         self._say(
-            f"{taken.new} new, {taken.known} there already: {counted(taken.people, 'person')}"
-            f" boxed, {taken.empty} with nobody in view."
+            f"{taken.new} new, {taken.known} there already: {people} in them, {taken.empty} with"
+            " nobody in view."
         )
 
     def _freeze(self):
@@ -102,8 +106,6 @@ class LearningDemo:
         return dataset
 
     def _learn(self, dataset):
-        epochs = demo_learning.PARAMETERS["epochs"]
-        self._say(f"Learning from nothing: a small YOLO, {epochs} epochs.")
         told = {"stage": "", "epoch": 0}
         with self._command.progress(None, "step") as bar:
 
@@ -120,6 +122,9 @@ class LearningDemo:
         return run
 
     def _tell_run(self, row, told):
+        if not told["stage"]:
+            epochs = demo_learning.PARAMETERS["epochs"]
+            self._say(f"{row} begins with nothing: a small YOLO, {epochs} epochs.")
         if row.stage != told["stage"]:
             told["stage"] = row.stage
             self._say(f"  {row.get_stage_display()}")

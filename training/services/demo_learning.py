@@ -1,8 +1,8 @@
 """The demo's loop: pictures of rendered places in, a detector that finds people out.
 
 The renderer knows who stands where. Its boxes stand in for the reviewer who would draw them, and
-for the person detector by which faces are hidden, since the machine may have none. Everything else
-is what every camera's pictures go through. What was done before is found again and not done twice.
+for the detector of the faces to hide, since the machine may have none. Everything else is what
+every camera's pictures go through. What was done before is found again and not done twice.
 """
 
 import tempfile
@@ -101,7 +101,7 @@ def _take(moment, path, camera, by, taken):
         is_negative=not boxes,
     )
     folder = LabelFolder(class_names={0: PERSON}, pictures=[picture])
-    scanner = _scanner(moment)
+    scanner = _Renderer(moment)
     report = labels_import.import_labels(
         folder, camera=camera, by=by, add_classes=True, scanner=scanner
     )
@@ -123,29 +123,19 @@ def _confirm(camera, name, by, scanner):
     decisions.decide(item.pk, by=by, verdict="confirmed")
 
 
-def _scanner(moment):
-    """Return the product's face scanner with the renderer as its person detector."""
-    from review.privacy.faces import FaceScanner
-
-    return FaceScanner(yunet_path=None, person_detector=_Renderer(moment.boxes_xyxy))
-
-
 class _Renderer:
-    """Answers as a detector does, for the one picture that it drew."""
+    """Answers as a face scanner does, for the one picture that it drew, before and after."""
 
-    backend = "renderer"
+    def __init__(self, moment):
+        self._moment = moment
 
-    def __init__(self, boxes):
-        self._boxes = boxes
+    def scan_image(self, path, *, person_boxes=(), is_second=False):
+        from detection.vision.scene_variants import head_of
+        from review.privacy.faces import FaceScan
+        from review.privacy.regions import Region
 
-    def detect(self, image, at_seconds):
-        import numpy as np
-
-        from detection.vision.types import Detections
-
-        count = len(self._boxes)
-        boxes = np.array(self._boxes, np.float32).reshape(-1, 4)
-        return Detections(boxes, np.ones(count, np.float32), (PERSON,) * count)
+        heads = tuple(Region(head_of(box), "head", 1.0) for box in self._moment.boxes_xyxy)
+        return FaceScan("faces" if heads else "clear", heads, ("renderer",), 1)
 
 
 def freeze(site, *, by, progress=None):

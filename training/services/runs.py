@@ -74,6 +74,8 @@ def start(
     algorithm = _algorithm(slot, algorithm)
     dataset = _dataset(slot, dataset_id, by)
     parameters = work.clean_parameters(algorithm, dict(parameters or {}))
+    if "base_path" in parameters and trigger != TrainingRun.Trigger.COMMAND:
+        raise DomainError("base_path_refused", "Only a command may name weights by their path.")
     columns = {
         "slot": slot,
         "dataset": dataset,
@@ -82,7 +84,8 @@ def start(
         "seed": seed,
         "code_version": settings.CODE_VERSION,
     }
-    digest = _digest(columns, subjects.champion_sha256(slot))
+    beside = work.inputs(parameters) if hasattr(work, "inputs") else {}
+    digest = _digest({**columns, **beside}, subjects.champion_sha256(slot))
     done = TrainingRun.objects.filter(slot=slot, inputs_sha256=digest, state=State.DONE).first()
     if done and not force:
         return Started(done, is_unchanged=True)

@@ -70,6 +70,24 @@ def test_the_same_inputs_train_nothing(dataset):
     assert not runs.start(slot=SLOT, trigger="api", dataset_id=dataset.pk, seed=2).is_unchanged
 
 
+def test_what_else_decides_is_part_of_the_inputs(dataset, monkeypatch):
+    monkeypatch.setattr(toy_work, "inputs", lambda parameters: {"weights": "one"}, raising=False)
+    run_of(dataset)
+    asked = {"slot": SLOT, "trigger": "api", "dataset_id": dataset.pk}
+    assert runs.start(**asked).is_unchanged
+    monkeypatch.setattr(toy_work, "inputs", lambda parameters: {"weights": "two"})
+    assert not runs.start(**asked).is_unchanged
+
+
+@pytest.mark.parametrize("trigger", ["api", "page", "nightly"])
+def test_a_path_comes_from_a_command_alone(dataset, monkeypatch, trigger):
+    monkeypatch.setattr(toy_work, "clean_parameters", lambda algorithm, parameters: parameters)
+    with pytest.raises(DomainError) as refused:
+        runs.start(slot=SLOT, trigger=trigger, parameters={"base_path": "/etc/passwd"})
+    assert refused.value.code == "base_path_refused"
+    assert not TrainingRun.objects.exists()
+
+
 def test_force_trains_on_the_same_inputs(dataset):
     first = run_of(dataset)
     again = runs.start(slot=SLOT, trigger="api", dataset_id=dataset.pk, force=True)

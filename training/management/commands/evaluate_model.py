@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hitlsite import commands
 from hitlsite.commands import counted
-from training.services import evaluation
+from training.services import folder_evaluation
 
 CLASSES_SHOWN = 20
 
@@ -31,7 +31,7 @@ class Command(commands.Command):
                 bar.total = total
                 bar.update(done - bar.n)
 
-            found = evaluation.evaluate(
+            found = folder_evaluation.evaluate(
                 images, champion=champion, challenger=model, progress=progress
             )
         if options["json"]:

@@ -134,7 +134,11 @@ class Report(Protocol):
 
 
 class SlotWork(Protocol):
-    """What a module of this package has; ``Scores`` is whatever it makes of them itself."""
+    """What a module of this package has; ``Scores`` is whatever it makes of them itself.
+
+    It may have two more: ``clean_options(options)`` for what a freeze is asked for, and
+    ``inputs(parameters)`` for what decides a run beside its parameters, as plain values.
+    """
 
     def gather(self, options: dict, sites: Iterable, report: Report) -> Gathered:
         """Return what may be frozen now, read anew from the rows."""

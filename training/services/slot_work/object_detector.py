@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
+from hitlsite import storage
 from hitlsite.errors import DomainError
 from training.learning import boxes, detector_parameters, gate, replay
 from training.models import DatasetEntry, TrainingRun
 from training.services import subjects
 from training.services.annotated_pictures import gather
 from training.services.entry_pictures import EntryPictures, image_of
-from training.services.evaluation import LEAST_SCORE, MAP50, by_class
+from training.services.folder_evaluation import LEAST_SCORE, MAP50, by_class
 from training.services.slot_work import Form, Trained, entries_of
 
-__all__ = ["clean_parameters", "figures", "gather", "paired", "score", "train"]
+__all__ = ["clean_parameters", "figures", "gather", "inputs", "paired", "score", "train"]
 Split, Stage = DatasetEntry.Split, TrainingRun.Stage
 
 
@@ -38,6 +39,24 @@ def clean_parameters(algorithm, parameters):
     if cleaned["base"] not in (detector_parameters.CHAMPION, detector_parameters.SCRATCH):
         _in_model_dir(cleaned["base"])
     return cleaned
+
+
+def inputs(parameters):
+    """Return what decides a run beside its parameters: the content of the weights that they name.
+
+    Raises:
+        DomainError: weights_missing.
+    """
+    told = parameters["base"]
+    if "base_path" in parameters:
+        path = Path(parameters["base_path"])
+    elif told in (detector_parameters.CHAMPION, detector_parameters.SCRATCH):
+        return {}
+    else:
+        path = _in_model_dir(told)
+    if not path.is_file():
+        raise DomainError("weights_missing", f"The weights file {path} does not exist.")
+    return {"base_sha256": storage.sha256_of(path)}
 
 
 def _in_model_dir(name):

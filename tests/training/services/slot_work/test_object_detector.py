@@ -358,3 +358,17 @@ def test_an_unreadable_picture_is_named_by_its_entry(make_dataset, settings):
 
     assert (run.state, run.error_code) == ("failed", "picture_unreadable")
     assert str(broken) in run.error_message
+
+
+def test_weights_of_another_content_are_other_inputs(settings, tmp_path):
+    settings.MODEL_DIR = tmp_path
+    weights = tmp_path / "ours.pt"
+    weights.write_bytes(b"one")
+    parameters = work.clean_parameters("yolo", {"base": "ours.pt"})
+    before = work.inputs(parameters)
+    weights.write_bytes(b"two")
+    assert work.inputs(parameters) != before
+    assert work.inputs(work.clean_parameters("yolo", {})) == {}
+    with pytest.raises(DomainError) as refused:
+        work.inputs({"base": "champion", "base_path": str(tmp_path / "none.pt")})
+    assert refused.value.code == "weights_missing"

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from detection.vision.types import Detections
 from hitlsite.errors import DomainError
-from training.services import evaluation
+from training.services import folder_evaluation
 
 BOX = (0.25, 0.25, 0.75, 0.75)
 
@@ -48,12 +48,12 @@ def folder(tmp_path):
 @pytest.fixture
 def detectors(monkeypatch):
     made = {"good": FakeDetector("good", 58), "poor": FakeDetector("poor", 30)}
-    monkeypatch.setattr(evaluation, "_detector", made.__getitem__)
+    monkeypatch.setattr(folder_evaluation, "_detector", made.__getitem__)
 
 
 def test_the_better_one_passes_the_gate(folder, detectors):
     seen = []
-    found = evaluation.evaluate(
+    found = folder_evaluation.evaluate(
         folder, champion="poor", challenger="good", progress=lambda *told: seen.append(told)
     )
     assert (found.pictures, found.boxes, found.unlabelled) == (60, 60, 1)
@@ -66,7 +66,7 @@ def test_the_better_one_passes_the_gate(folder, detectors):
 
 
 def test_the_other_way_round_it_is_kept_out(folder, detectors):
-    found = evaluation.evaluate(folder, champion="good", challenger="poor")
+    found = folder_evaluation.evaluate(folder, champion="good", challenger="poor")
     assert found.report.outcome == "keep"
     assert [one.falls for one in found.report.slices] == [True]
 
@@ -99,19 +99,19 @@ def test_a_folder_that_is_none_is_refused(tmp_path, detectors):
 def test_a_folder_without_labels_is_refused(folder, detectors):
     shutil.rmtree(folder / "labels")
     with pytest.raises(DomainError, match="no labelled picture"):
-        evaluation.evaluate(folder, champion="poor", challenger="good")
+        folder_evaluation.evaluate(folder, champion="poor", challenger="good")
 
 
 def test_a_detector_of_other_things_is_refused_before_it_looks(folder, detectors):
     (folder / "data.yaml").write_text("names: {0: Omnibus, 1: cat}\n")
     with pytest.raises(DomainError, match="poor knows none .* bus, car; labelled are Omnibus, cat"):
-        evaluation.evaluate(folder, champion="poor", challenger="good")
+        folder_evaluation.evaluate(folder, champion="poor", challenger="good")
 
 
 def test_a_picture_that_cannot_be_read_is_named(folder, detectors):
     (folder / "images/007.png").write_text("no picture")
     with pytest.raises(DomainError, match=r"007\.png") as refused:
-        evaluation.evaluate(folder, champion="poor", challenger="good")
+        folder_evaluation.evaluate(folder, champion="poor", challenger="good")
     assert refused.value.code == "picture_unreadable"
 
 
@@ -122,7 +122,7 @@ def test_a_picture_that_cannot_be_read_is_named(folder, detectors):
 def test_what_is_no_network_cannot_be_scored(folder, settings, tmp_path, spec, code):
     settings.MODEL_DIR = settings.DATA_DIR = tmp_path
     with pytest.raises(DomainError) as refused:
-        evaluation.evaluate(folder, champion=spec, challenger=spec)
+        folder_evaluation.evaluate(folder, champion=spec, challenger=spec)
     assert refused.value.code == code
 
 
@@ -138,7 +138,9 @@ def test_real_detectors_on_real_photos(material, model_dir, settings, tmp_path):
             shutil.copy(path, tmp_path / "some" / kind)
     shutil.copy(source / "data.yaml", tmp_path / "some")
 
-    found = evaluation.evaluate(tmp_path / "some", champion="yolo11n.pt", challenger="yolo11n.pt")
+    found = folder_evaluation.evaluate(
+        tmp_path / "some", champion="yolo11n.pt", challenger="yolo11n.pt"
+    )
 
     assert found.pictures >= 20
     assert 0.6 < found.champion.map50 < 0.95
