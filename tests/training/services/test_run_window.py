@@ -67,14 +67,14 @@ def test_nights_on_which_the_clocks_change(begins, ends, day, first, length):
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe"])
 @pytest.mark.parametrize(("begins", "ends"), [("01:00", "05:00"), ("23:30", "02:30")])
 def test_every_day_of_a_year_has_one_night(zone, begins, ends):
-    policy, at = hours(begins, ends), moment("2026-01-01 00:00")
+    policy, at = hours(begins, ends), moment("2025-12-30 00:00")
     seen = set()
-    while at.year == 2026:
+    while at < moment("2027-01-03 00:00"):
         night = run_window.current(policy, ZoneInfo(zone), at)
         if night:
             seen.add(night.day)
         at += timedelta(minutes=10)
-    assert len(seen - {date(2025, 12, 31), date(2027, 1, 1)}) == 365
+    assert len([day for day in seen if day.year == 2026]) == 365
 
 
 def test_the_next_night_is_told():
