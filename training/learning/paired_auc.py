@@ -18,8 +18,9 @@ class Auc:
         groups: how many groups there are.
 
     >>> auc = Auc(np.array([[0.1, 0.9], [0.5, 0.5]]), np.array([False, True]), np.array([0, 1]), 2)
-    >>> auc.values(np.ones((1, 2)), None), auc.values(None, np.ones((1, 2)))
-    (array([1.]), array([0.5]))
+    >>> ones = np.ones((1, 2))
+    >>> float(auc.values(ones, None)[0]), float(auc.values(None, ones)[0])
+    (1.0, 0.5)
     """
 
     scores: np.ndarray
