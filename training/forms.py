@@ -150,6 +150,7 @@ class DatasetForm(forms.Form):
     synthetic_cameras = CamerasField(
         Camera.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
     )
+    whole_imports = forms.BooleanField(required=False)
 
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
@@ -164,7 +165,10 @@ class DatasetForm(forms.Form):
         return {
             "slot": given["slot"],
             "sites": list(given["sites"]) or None,
-            "options": {"synthetic_cameras": rendered} if rendered else {},
+            "options": {
+                **({"synthetic_cameras": rendered} if rendered else {}),
+                **({"whole_imports": True} if given["whole_imports"] else {}),
+            },
         }
 
     def refuse(self, error):

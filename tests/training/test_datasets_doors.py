@@ -50,13 +50,14 @@ def test_a_dataset_is_asked_for_and_a_worker_is_woken(
     woken = []
     monkeypatch.setattr("training.tasks.freeze_dataset.delay", woken.append)
     asked = {"slot": OBJECT_DETECTOR, "sites": [site.pk], "synthetic_cameras": [camera.pk]}
+    asked["whole_imports"] = "on"
     with django_capture_on_commit_callbacks(execute=True):
         response = as_admin.post(LIST, asked)
 
     dataset = Dataset.objects.get()
     assert (response.status_code, response["Location"]) == (303, f"{LIST}{dataset.pk}/")
     assert woken == [dataset.pk]
-    assert dataset.options == {"synthetic_cameras": [camera.pk]}
+    assert dataset.options == {"synthetic_cameras": [camera.pk], "whole_imports": True}
     page = text(as_admin.get(response["Location"]))
     assert "Waiting for a worker" in page and "hx-trigger" in page
 

@@ -72,8 +72,9 @@ class LearningDemo:
         count = demo_learning.PLACES * demo_learning.MOMENTS
         self._say(
             f"Pictures: {count} of {demo_learning.PLACES} rendered places, from"
-            f" {demo_learning.CAMERAS} demo cameras. They are those cameras' field: what is"
-            " rendered as training material only would never be allowed to validate or test."
+            f" {demo_learning.CAMERAS} demo cameras, taken in as imported photos. Those cameras"
+            " have nothing else, so these pictures judge too; where a camera is named as rendered,"
+            " its pictures would only train."
         )
         self._say(
             "The renderer's own boxes stand in for the reviewer, and for the detector of the faces"

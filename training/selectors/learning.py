@@ -184,3 +184,9 @@ def _waiting(user, slot, champion):
         return None
     was_deployed = promotions(version).filter(act=Promotion.Act.PROMOTE).exists()
     return None if was_deployed else version
+
+
+def last_purpose(slot):
+    """Return what an earlier version of a slot was deployed for, "" for none."""
+    said = Promotion.objects.filter(slot=slot).exclude(purpose="")
+    return said.values_list("purpose", flat=True).first() or ""

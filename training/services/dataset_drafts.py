@@ -19,7 +19,7 @@ PINNABLE = (TRAIN, VAL, TEST)
 MOST_EXAMPLES = 50
 _WHOLE_HINT = (
     " What is not exhaustive has no class listed as boxed whole; for imported pictures that are,"
-    " the option whole_imports=yes says so."
+    " the option whole_imports=yes, or its tick on the page, says so."
 )
 
 

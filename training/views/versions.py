@@ -61,7 +61,9 @@ def _shown(request, found, *, refusal=None, forms=None, status=200):
         **_serving(user, found, decision),
         **(forms or {}),
     }
-    context.setdefault("form", PromotionForm(initial={"purpose": _last_purpose(found)}))
+    context.setdefault(
+        "form", PromotionForm(initial={"purpose": learning.last_purpose(found.slot)})
+    )
     context.setdefault("share_form", ShareForm())
     return page(request, "training/learning/version.html", context, status=status)
 
@@ -94,12 +96,6 @@ def _done(found):
     promotions = list(learning.promotions(found))
     card = next((one.card for one in promotions if one.card), "")
     return {"promotions": promotions, "card": card}
-
-
-def _last_purpose(found):
-    """Return what an earlier version of the slot was deployed for."""
-    said = found.promotions.model.objects.filter(slot=found.slot).exclude(purpose="")
-    return said.values_list("purpose", flat=True).first() or ""
 
 
 def _figure_rows(slot, figures, before, marked):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from detection.slots import trainable
 from hitlsite.commands import Command as DoorCommand
-from hitlsite.commands import write_json
+from hitlsite.commands import named_value, write_json
 from hitlsite.errors import DomainError
 from training.models import Dataset
 from training.selectors import datasets as selectors
@@ -35,7 +35,7 @@ class Command(DoorCommand):
 
     def handle(self, *args, slot, site, option, **options):
         asked = datasets.freeze(
-            slot=slot, sites=selectors.sites_named(site), options=dict(map(_option, option))
+            slot=slot, sites=selectors.sites_named(site), options=dict(map(named_value, option))
         )
         with self.progress(None, "items") as bar:
 
@@ -75,13 +75,6 @@ class Command(DoorCommand):
         told = ", ".join(f"{split} {number}" for split, number in counts["by_split"].items())
         self.stdout.write(f"{dataset.manifest_sha256}  test revision {dataset.test_revision}")
         self.stdout.write(f"{dataset}: {told}")
-
-
-def _option(text):
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise DomainError("option_invalid", f"An option is NAME=VALUE, not {text[:60]}.")
-    return name, value
 
 
 def _why(dataset):
