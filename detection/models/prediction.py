@@ -71,7 +71,7 @@ class ScoreThresholdQuerySet(models.QuerySet):
 
 
 class ScoreThreshold(models.Model):
-    """From which best score on an incident of a class is told; the newest row of a place counts.
+    """The best score that an incident of a class must reach to be told; the newest row counts.
 
     Without a camera it holds for all that have none of their own. A row without a ``value`` takes
     the choice back.

@@ -38,6 +38,8 @@ RULES = {
 def watched(site, camera, settings, model_dir, footage, tmp_path):
     """Watch the film with the command that people use; return its report."""
     settings.MODEL_DIR, settings.MIN_CONFIRMED = model_dir, 3
+    # Which form serves is measured otherwise, and on a busy machine another one wins: this has one.
+    settings.DETECTOR = "yolo11n_int8_openvino_model"
     (tmp_path / "rules.json").write_text(json.dumps(RULES))
     call_command(
         "watch",
