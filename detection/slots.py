@@ -44,6 +44,7 @@ class Slot:
 
 
 TABULAR_ALGORITHMS = ("random_forest", "svm", "logistic", "lightgbm")
+TASK_ALGORITHMS = ("random_forest", "lightgbm", "lstm", "tcn", "transformer", "online")
 SLOTS = {
     slot.name: slot
     for slot in (
@@ -70,7 +71,8 @@ SLOTS = {
             "a window of features",
             "a task",
             "macro_f1",
-            "corrected span",
+            "labelled span",
+            TASK_ALGORITHMS,
         ),
         Slot(
             LOD_POLICY,

@@ -45,7 +45,7 @@ def person(username, role, *sites, **columns):
 def _group(role):
     """Return a role's group; tests that commit end with an empty database, groups included."""
     if not Group.objects.filter(name=role).exists():
-        groups = importlib.import_module("training.migrations.0007_learning_permissions")
+        groups = importlib.import_module("training.migrations.0009_task_permissions")
         people.grant_groups(apps, groups.GROUP_PERMISSIONS)
     return Group.objects.get(name=role)
 

@@ -130,7 +130,7 @@ def _groups_outlive_a_flush():
 
     from hitlsite import people
 
-    groups = importlib.import_module("training.migrations.0007_learning_permissions")
+    groups = importlib.import_module("training.migrations.0009_task_permissions")
 
     def grant(sender, **kwargs):
         if sender.label == "training":

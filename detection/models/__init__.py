@@ -6,10 +6,12 @@ from detection.models.footage import Footage, Photo, PhotoDetection, Segment
 from detection.models.incident import Evidence, Incident, IncidentEvent, RuleHit
 from detection.models.prediction import Prediction, ScoreThreshold
 from detection.models.sample import SampleDraw
+from detection.models.task import Caption, TaskLog
 from detection.models.track import TrackLog
 
 __all__ = [
     "Camera",
+    "Caption",
     "Deployment",
     "Device",
     "Evidence",
@@ -26,6 +28,7 @@ __all__ = [
     "ScoreThreshold",
     "Segment",
     "Snapshot",
+    "TaskLog",
     "TrackLog",
     "Zone",
 ]

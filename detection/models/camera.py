@@ -27,6 +27,9 @@ class Camera(models.Model):
     estimates_poses = models.BooleanField(
         default=False, help_text="estimate poses where people are close together"
     )
+    classifies_tasks = models.BooleanField(
+        default=False, help_text="say what people are doing, once a task classifier is deployed"
+    )
     photo_on_detection = models.BooleanField(
         default=False, help_text="keep a photo when something new is detected"
     )

@@ -153,6 +153,7 @@ def session_configuration(camera):
         "lost_seconds": camera.lost_seconds,
         "detector": camera.detector,
         "estimates_poses": camera.estimates_poses,
+        "classifies_tasks": camera.classifies_tasks,
         "time_zone": camera.site.time_zone,
     }
 

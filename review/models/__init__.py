@@ -6,6 +6,7 @@ from review.models.guideline import GoldAnswer, Guideline, GuidelineExample
 from review.models.item import TrainingItem
 from review.models.privacy import PrivacyScan, Redaction
 from review.models.queue import ItemTally, SavedFilter
+from review.models.viewing_copy import ViewingCopy
 from review.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Redaction",
     "SavedFilter",
     "TrainingItem",
+    "ViewingCopy",
     "Webhook",
     "WebhookDelivery",
 ]

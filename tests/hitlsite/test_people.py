@@ -47,7 +47,7 @@ def test_fixtures_are_for_supervisors(site, role, may):
 
 
 def test_more_rights_do_not_bring_back_what_a_site_took(db):
-    migration = importlib.import_module("training.migrations.0007_learning_permissions")
+    migration = importlib.import_module("training.migrations.0009_task_permissions")
     reviewers = Group.objects.get(name="reviewer")
     taken = Permission.objects.get(codename="view_unredacted")
     given = Permission.objects.get(codename="view_job")

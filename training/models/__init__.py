@@ -8,6 +8,7 @@ from training.models.dataset import (
     TabularSample,
 )
 from training.models.export import ExportRun
+from training.models.feature import FeatureSet, LabelSet, SpanAnnotation, SpanToLabel
 from training.models.policy import RetrainingPolicy, TrainingEvent
 from training.models.registry import Evaluation, GateDecision, ModelVersion, Promotion
 from training.models.run import TrainingRun
@@ -17,12 +18,16 @@ __all__ = [
     "DatasetEntry",
     "Evaluation",
     "ExportRun",
+    "FeatureSet",
     "GateDecision",
     "GroupSplit",
+    "LabelSet",
     "ModelVersion",
     "OfSitesQuerySet",
     "Promotion",
     "RetrainingPolicy",
+    "SpanAnnotation",
+    "SpanToLabel",
     "TabularSample",
     "TrainingEvent",
     "TrainingRun",

@@ -84,7 +84,8 @@ class DatasetEntry(models.Model):
     """One picture, incident or row of a dataset, with what is true of it.
 
     ``label`` of a picture: {"boxes": [[class name, x1, y1, x2, y2]], "exhaustive": class names},
-    as shares of width and height; of a row: {"label", "features": {name: number}}.
+    as shares of width and height; of a row: {"label", "features": {name: number}}; of a window of
+    features: {"label", "row": in the array at ``path``, "start", "end": seconds}.
     """
 
     class Split(models.TextChoices):
@@ -105,7 +106,9 @@ class DatasetEntry(models.Model):
     group = models.CharField(max_length=120)
     origin = models.CharField(max_length=9, choices=Origin.choices)
     label = models.JSONField(default=dict)
-    path = models.CharField(max_length=300, blank=True, help_text="of a picture in storage")
+    path = models.CharField(
+        max_length=300, blank=True, help_text="of a picture, or of an array of windows, in storage"
+    )
     item = models.ForeignKey(
         TrainingItem, null=True, blank=True, on_delete=models.PROTECT, related_name="entries"
     )
@@ -114,6 +117,13 @@ class DatasetEntry(models.Model):
     )
     sample = models.ForeignKey(
         "training.TabularSample", null=True, blank=True, on_delete=models.PROTECT
+    )
+    feature_set = models.ForeignKey(
+        "training.FeatureSet",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="entries",
     )
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
     camera = models.ForeignKey(

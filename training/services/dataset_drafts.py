@@ -97,6 +97,8 @@ def key_of(candidate) -> str:
         return f"evidence {candidate.evidence_id}"
     if candidate.sample_id:
         return f"sample {candidate.sample_id}"
+    if candidate.feature_set_id:
+        return f"window {candidate.feature_set_id} {candidate.label['start']}"
     if candidate.item_id:
         return f"item {candidate.item_id}"
     return f"content {candidate.sha256}"
@@ -263,7 +265,10 @@ def _order(by_split, made):
 
 def _entry(split, candidate):
     at = candidate.captured_at
+    # Only where there is one, so that datasets of other slots keep their identity.
+    features = {"feature_set": candidate.feature_set_id} if candidate.feature_set_id else {}
     return {
+        **features,
         "split": split,
         "sha256": candidate.sha256,
         "group": candidate.group,

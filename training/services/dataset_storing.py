@@ -17,6 +17,7 @@ _MOVED_SENTENCE = "Other freezes of this slot came between, again and again."
 _DECIDED = (TrainingItem.Status.CONFIRMED, TrainingItem.Status.REJECTED)
 _COLUMNS = (
     *("sha256", "group", "origin", "label", "path", "item_id", "evidence_id", "sample_id"),
+    "feature_set_id",
     *("site_id", "camera_id", "captured_at", "is_night", "phash"),
 )
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from detection.slots import INCIDENT_TRIAGE, LOD_POLICY, OBJECT_DETECTOR, SLOTS
+from detection.slots import INCIDENT_TRIAGE, LOD_POLICY, OBJECT_DETECTOR, SLOTS, TASK_CLASSIFIER
 from hitlsite.errors import DomainError
 from training.learning.gate import Slice
 from training.learning.paired import Paired
@@ -21,6 +21,7 @@ _MODULES = {
     OBJECT_DETECTOR: "object_detector",
     LOD_POLICY: "tabular",
     INCIDENT_TRIAGE: "incident_triage",
+    TASK_CLASSIFIER: "task_classifier",
 }
 
 
@@ -44,6 +45,7 @@ class Candidate:
     item_id: int | None = None
     evidence_id: int | None = None
     sample_id: int | None = None
+    feature_set_id: int | None = None
     captured_at: datetime | None = None
     is_night: bool | None = None
     phash: str = ""
