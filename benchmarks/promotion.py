@@ -30,6 +30,7 @@ def models():
     from django.conf import settings
 
     from detection.services import model_store
+    from detection.vision.tabular import model as tabular_model
     from training.learning import tabular
     from training.learning.trajectory import COLUMNS
 
@@ -41,7 +42,7 @@ def models():
         folder = settings.SCRATCH_DIR / algorithm
         folder.mkdir(parents=True)
         model = tabular.fit(features, labels, algorithm, columns=COLUMNS)
-        files = model_store.keep([folder / name for name in tabular.save(model, folder)])
+        files = model_store.keep([folder / name for name in tabular_model.save(model, folder)])
         found[algorithm] = {"files": files, "sha256": files[0]["sha256"], "backend": algorithm}
     return found
 

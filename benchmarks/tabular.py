@@ -90,19 +90,20 @@ def reading(text, rounds):
 
 def learning(features, labels, rounds):
     """Return (rows for people, figures): training, files and one row, by algorithm."""
+    from detection.vision.tabular import model as tabular_model
     from training.learning import tabular
     from training.learning.trajectory import COLUMNS
 
     rows, figures = [("10k x 35 and the like", "train    load   one row   kB")], {}
-    for algorithm in tabular.ALGORITHMS:
+    for algorithm in tabular_model.ALGORITHMS:
         repeated = rounds if algorithm == "logistic" else 1
         spent, model = timed(
             lambda name=algorithm: tabular.fit(features, labels, name, columns=COLUMNS), repeated
         )
         with tempfile.TemporaryDirectory() as folder:
-            names = tabular.save(model, Path(folder))
+            names = tabular_model.save(model, Path(folder))
             size = sum((Path(folder) / name).stat().st_size for name in names) / 1000
-            load, loaded = timed(lambda place=folder: tabular.load(Path(place)))
+            load, loaded = timed(lambda place=folder: tabular_model.load(Path(place)))
         loaded.probabilities(features[:1])
 
         def ask(asked=loaded):

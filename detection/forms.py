@@ -45,6 +45,7 @@ class CameraForm(forms.ModelForm):
             "tracker",
             "lost_seconds",
             "estimates_poses",
+            "classifies_tasks",
             "photo_on_detection",
             "photo_every_seconds",
             "is_enabled",

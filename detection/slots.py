@@ -44,6 +44,8 @@ class Slot:
 
 
 TABULAR_ALGORITHMS = ("random_forest", "svm", "logistic", "lightgbm")
+# Short names that people use; what is stored and shown is the long one.
+ALGORITHM_ALIASES = {"rf": "random_forest"}
 TASK_ALGORITHMS = ("random_forest", "lightgbm", "lstm", "tcn", "transformer", "online")
 SLOTS = {
     slot.name: slot

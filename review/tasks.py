@@ -14,6 +14,7 @@ from review.services import (
     proposing,
     redactions,
     thumbnails,
+    viewing_copies,
     webhook_delivery,
     webhooks,
 )
@@ -109,3 +110,24 @@ def label_waiting_tracks():
     """Wake a worker for every track that waits: what a lost wake-up left behind."""
     for item_id in propagation.waiting():
         label_track.apply_async((item_id,), expires=PROPOSAL_EXPIRES_SECONDS)
+
+
+def copy_soon(copy):
+    """Wake a worker, once the change is committed, for a viewing copy that somebody asked for."""
+    transaction.on_commit(lambda: make_viewing_copy.delay(copy.pk), robust=True)
+
+
+@shared_task
+def make_viewing_copy(pk):
+    """Make one queued viewing copy, if no other worker does."""
+    copy = viewing_copies.make_now(pk)
+    if copy is not None:
+        logger.info("%s is %s %s", copy, copy.state, copy.error_message)
+
+
+@shared_task
+def make_viewing_copies():
+    """Make viewing copies whose message or worker was lost."""
+    taken = viewing_copies.run_waiting()
+    if taken:
+        logger.warning("%d viewing copies had been waiting", taken)

@@ -14,6 +14,7 @@ from hitlsite.admin import ReadOnlyAdmin
 from hitlsite.errors import DomainError
 from review.models import TrainingItem
 from training import admin_datasets as _admin_datasets  # noqa: F401  registers its models
+from training import admin_features as _admin_features  # noqa: F401  registers its models
 from training import admin_learning as _admin_learning  # noqa: F401  registers its models
 from training import admin_retraining as _admin_retraining  # noqa: F401  registers its models
 from training import selectors, tasks

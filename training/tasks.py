@@ -3,20 +3,23 @@
 import logging
 from contextlib import suppress
 
-from celery import shared_task
+from celery import group, shared_task
 from django.db import transaction
 from django.utils import timezone
 
 from detection.slots import SLOTS
 from hitlsite.errors import DomainError, NotFound
 from training.services import (
+    classification_jobs,
     datasets,
     exports,
+    feature_extraction,
     label_next,
     live_rates,
     preparing,
     retraining,
     runs,
+    spans_to_label,
     triage,
 )
 
@@ -92,6 +95,30 @@ def run_soon(export):
 
 
 @shared_task
+def extract_features(feature_set_id):
+    """Extract the features of one video, if no other worker does."""
+    with suppress(NotFound):
+        row = feature_extraction.extract_now(feature_set_id)
+        if row is not None:
+            logger.info("the %s are %s %s", row, row.state, row.error_message)
+
+
+@shared_task
+def extract_waiting():
+    """Wake workers for videos whose message or worker was lost; rows decide who gets them."""
+    for pk in feature_extraction.waiting():
+        extract_features.delay(pk)
+
+
+def extract_soon(*feature_sets):
+    """Wake workers once the change is committed: one job a video, one group for all of them."""
+    pks = [row.pk for row in feature_sets if not row.is_finished]
+    if pks:
+        jobs = group(extract_features.s(pk) for pk in pks)
+        transaction.on_commit(lambda: jobs.apply_async(), robust=True)
+
+
+@shared_task
 def retrain_if_due():
     """Decide about every slot whose night has come."""
     for slot in SLOTS:
@@ -117,6 +144,14 @@ def train_prepare(job_id):
 def prepare_soon(job):
     """Wake a worker of the training queue once the change is committed."""
     transaction.on_commit(lambda: train_prepare.delay(job.pk), robust=True)
+
+
+@shared_task
+def find_spans_to_label():
+    """Search what task classifiers said for stretches that a person should name."""
+    found = spans_to_label.find_waiting()
+    if found:
+        logger.info("%d spans wait to be labelled", found)
 
 
 @shared_task
@@ -153,3 +188,23 @@ def rank_waiting_pictures():
 def rank_soon(job):
     """Wake a worker once the change is committed."""
     transaction.on_commit(lambda: rank_pictures.delay(job.pk), robust=True)
+
+
+@shared_task
+def classify_footage(job_id):
+    """Say of a video what people do in it, if no other worker does."""
+    job = classification_jobs.run(job_id)
+    if job is not None:
+        logger.info("classification %s is %s %s", job.pk, job.state, job.error_message)
+
+
+@shared_task
+def classify_waiting():
+    """Wake workers for classifications whose message or worker was lost."""
+    for pk in classification_jobs.waiting():
+        classify_footage.delay(pk)
+
+
+def classify_soon(job):
+    """Wake a worker once the change is committed."""
+    transaction.on_commit(lambda: classify_footage.delay(job.pk), robust=True)

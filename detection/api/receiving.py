@@ -43,11 +43,13 @@ class ReceivedFile(TemporaryUploadedFile):
 class Receiver(FileUploadHandler):
     """Take the one file of a request; anything past its limit ends the request."""
 
+    field = FILE_FIELD
+
     def new_file(self, field_name, file_name, *args, **kwargs):
         super().new_file(field_name, file_name, *args, **kwargs)
-        if field_name != FILE_FIELD or hasattr(self, "file"):
+        if field_name != self.field or hasattr(self, "file"):
             self._drop()
-            message = f'Send one file, in the field "{FILE_FIELD}".'
+            message = f'Send one file, in the field "{self.field}".'
             raise DomainError("upload_ambiguous", message, fields={field_name[:60]: message})
         self._digest = hashlib.sha256()
         self._limit = settings.UPLOAD_MAX_VIDEO_BYTES

@@ -18,6 +18,7 @@ _TOLD_COLUMNS = (
     "tracker",
     "lost_seconds",
     "estimates_poses",
+    "classifies_tasks",
     "photo_on_detection",
     "photo_every_seconds",
     "is_enabled",

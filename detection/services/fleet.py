@@ -44,6 +44,7 @@ class FootageState:
         state: "running", "waiting", "failed", "damaged" or "done".
         until: wall-clock time up to which it is ingested.
         message: what went wrong, "" where nothing did.
+        task_trouble: why its tasks were not classified in the end, "" where they were.
     """
 
     footage: Footage
@@ -51,6 +52,7 @@ class FootageState:
     until: datetime
     incident_count: int = 0
     message: str = field(default="")
+    task_trouble: str = field(default="")
 
     @property
     def frame_size(self):
@@ -118,15 +120,14 @@ def recent_footage(camera, *, limit=8):
 
 def _states(footage):
     segments = Segment.objects.filter(footage=OuterRef("pk"))
+    done = segments.filter(state=Segment.State.DONE).order_by("-position")
     rows = footage.select_related("deployment").annotate(
         is_running=Exists(segments.filter(state=Segment.State.RUNNING)),
         is_waiting=Exists(segments.filter(state=Segment.State.QUEUED)),
         failure=Subquery(segments.filter(state=Segment.State.FAILED).values("error_message")[:1]),
-        end_of_done=Subquery(
-            segments.filter(state=Segment.State.DONE)
-            .order_by("-position")
-            .values("end_seconds")[:1]
-        ),
+        end_of_done=Subquery(done.values("end_seconds")[:1]),
+        # What ended well has a message for this alone.
+        task_trouble=Subquery(done.values("error_message")[:1]),
         checkpointed=Subquery(
             segments.order_by()
             .values("footage")
@@ -143,14 +144,15 @@ def _state(row):
     if row.duration_seconds is not None:
         seconds = row.duration_seconds if row.ended_at else min(seconds, row.duration_seconds)
     until = row.starts_at + timedelta(seconds=seconds)
+    told = {"incident_count": row.incident_total, "task_trouble": row.task_trouble or ""}
     if row.failure is not None and not row.is_running:
-        return FootageState(row, "failed", until, row.incident_total, row.failure)
+        return FootageState(row, "failed", until, message=row.failure, **told)
     if row.is_running:
-        return FootageState(row, "running", until, row.incident_total)
+        return FootageState(row, "running", until, **told)
     if row.is_waiting:
-        return FootageState(row, "waiting", until, row.incident_total)
+        return FootageState(row, "waiting", until, **told)
     state = "damaged" if row.damage else "done"
-    return FootageState(row, state, until, row.incident_total, row.damage)
+    return FootageState(row, state, until, message=row.damage, **told)
 
 
 def warnings(camera, config, latest):
@@ -162,6 +164,8 @@ def warnings(camera, config, latest):
         yield "No rules yet: whatever happens before it, nothing becomes an incident."
     if latest is not None and latest.state == "failed":
         yield f"The latest footage failed: {latest.message}".rstrip()
+    if camera.classifies_tasks and latest is not None and latest.task_trouble:
+        yield f"Tasks are not classified as they should be: {latest.task_trouble}"
     if knows_only_motion(camera, latest):
         yield from _of_motion(config.rules)
     if any(zone.kind == "restricted" for zone in config.zones):

@@ -118,6 +118,34 @@ def register_file(camera, location, *, session="", starts_at=None, holder=""):
     return create(camera, session or values["sha256"], values, holder=holder)
 
 
+def probe_video(location):
+    """Open one video file and return what ``register_unwatched`` takes.
+
+    Raises:
+        DomainError: it is missing, empty or unreadable; not_a_video_file: a folder or an address.
+    """
+    if "://" in str(location) or Path(location).is_dir():
+        message = f"{location}: this takes one video file, not a folder or a stream."
+        raise DomainError("not_a_video_file", message)
+    return _probe(location)
+
+
+def register_unwatched(camera, values, *, actor=None):
+    """Return the footage row of a video file that is only to be measured: it has no segments.
+
+    Nothing ingests it, no rule sees it. ``register_file`` and an upload of the same bytes let it be
+    ingested after all. The same bytes under the same camera are the same row, whatever became of
+    them.
+
+    Args:
+        values: what ``probe_video`` returned.
+    """
+    same = Footage.objects.filter(camera=camera, sha256=values["sha256"])
+    same = same.filter(kind__in=[Footage.Kind.FILE, Footage.Kind.UPLOAD])
+    earlier = same.select_related("camera__site").order_by("pk").first()
+    return earlier or create(camera, values["sha256"], values, actor=actor, is_watched=False)
+
+
 def _probe(location):
     """Open what lies at ``location`` and return what its row will hold.
 
@@ -150,8 +178,13 @@ def _probe(location):
     return values
 
 
-def create(camera, session, values, *, holder="", actor=None):
-    """Store a footage row with its first segment; return the row that is already there instead."""
+def create(camera, session, values, *, holder="", actor=None, is_watched=True):
+    """Store a footage row with its first segment; return the row that is already there instead.
+
+    Args:
+        is_watched: whether it is to be ingested; without, it has no segment. A row that is there
+            without one gets it now.
+    """
     if len(session) > LONGEST_SESSION or not session.isprintable():
         message = f"A session is named by at most {LONGEST_SESSION} printable characters."
         raise DomainError("session_invalid", message)
@@ -165,19 +198,35 @@ def create(camera, session, values, *, holder="", actor=None):
                     configuration=cameras.session_configuration(camera),
                     **values,
                 )
-                add_segment(footage, 0, 0.0, holder=holder)
+                if is_watched:
+                    add_segment(footage, 0, 0.0, holder=holder)
+                detail = {"session": session, "sha256": footage.sha256, "watched": is_watched}
                 audit.record(
-                    "footage.registered",
-                    footage,
-                    actor=actor,
-                    site=camera.site,
-                    detail={"session": session, "sha256": footage.sha256},
+                    "footage.registered", footage, actor=actor, site=camera.site, detail=detail
                 )
                 return footage
         except IntegrityError:
             existing = Footage.objects.get(camera=camera, session=session)
     cameras.require_same_content(existing, values["sha256"])
+    if is_watched:
+        begin(existing, holder=holder, actor=actor)
     return existing
+
+
+def begin(footage, *, holder="", actor=None):
+    """Let a footage be ingested that was registered without; return whether that is new."""
+    if footage.segments.exists():
+        return False
+    configuration = cameras.session_configuration(footage.camera)
+    try:
+        with transaction.atomic():
+            add_segment(footage, 0, 0.0, holder=holder)
+            Footage.objects.filter(pk=footage.pk).update(configuration=configuration)
+            audit.record("footage.begun", footage, actor=actor, site=footage.camera.site)
+    except IntegrityError:  # somebody else was faster
+        return False
+    footage.configuration = configuration
+    return True
 
 
 def add_segment(footage, position, start_seconds, *, holder=""):

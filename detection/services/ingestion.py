@@ -23,6 +23,8 @@ from detection.services import (
     inference,
     score_thresholds,
     snapshots,
+    task_logs,
+    task_serving,
     tracklogs,
 )
 from detection.services import footage as footage_service
@@ -55,7 +57,7 @@ class Timings:
     """Seconds spent in one session, by what they were spent on.
 
     ``waiting`` is time without a decoded frame at hand, ``stills`` that of encoding pictures;
-    ``stages`` are those of the tracking pipeline, and ``encoding`` of clips and stills.
+    ``stages`` are those of the tracking pipeline, ``encoding`` of clips and stills, and ``tasks``.
     """
 
     total: float = 0.0
@@ -202,6 +204,7 @@ class Ingestion:
         if not inference.is_current(footage):
             detector, self.deployment = inference.detector_for(footage)
             self.session.change_detector(detector)
+        task_serving.follow(self.session.tasks, footage)
 
     def _run_segment(self, keep_next):
         started = time.monotonic()
@@ -231,6 +234,7 @@ class Ingestion:
         self.timings.stages = {
             **self.session.pipeline.timings,
             "encoding": self.session.recorder.encode_seconds + self.timings.stills,
+            "tasks": self.session.tasks.seconds,
         }
         return following
 
@@ -263,6 +267,7 @@ class Ingestion:
                 heard.append((transition.kind, self._store_transition(transition)))
             for clip in step.clips:
                 self._store_clip(clip)
+            task_logs.store(footage, self.session.tasks.take())
             jobs.heartbeat(
                 self.segment,
                 checkpoint=checkpoints.encode(self.session.state()),
@@ -332,13 +337,15 @@ class Ingestion:
         session.rows.forget_before((session.last_seconds or 0.0) - CLIP_MAX_SECONDS)
         with transaction.atomic():
             track_log.save()
+            task_logs.store(segment.footage, session.tasks.take())
             following = None
             if has_ended:
                 self._end_footage()
             else:
                 self._complete_what_got_no_clip()
                 following = self._append_segment(keep_next)
-            jobs.finish(segment, checkpoint=None, checkpoint_seconds=None, **self._segment_counts())
+            told = task_serving.told_of(session.tasks) | self._segment_counts()
+            jobs.finish(segment, checkpoint=None, checkpoint_seconds=None, **told)
         counts = self._segment_counts()
         self.counts = {name: self.counts[name] + counts[name] for name in counts}
         self.timings.storing += time.monotonic() - started

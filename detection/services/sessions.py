@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from detection.models import Footage
 from detection.services import inference, sources
+from detection.services.captions import Captioner
+from detection.services.task_watching import TaskWatch
 from detection.services.tracklogs import TrackRows
 
 logger = logging.getLogger(__name__)
@@ -28,10 +30,11 @@ class Step:
     transitions: tuple = ()
     clips: tuple = ()
     photos: tuple = ()
+    has_tasks: bool = False
 
     @property
     def must_be_stored(self):
-        return bool(self.transitions or self.clips or self.photos)
+        return bool(self.transitions or self.clips or self.photos or self.has_tasks)
 
 
 class CameraSession:
@@ -44,6 +47,7 @@ class CameraSession:
 
     def __init__(self, footage, detector):
         from detection.rules.score_floor import ScoreFloor
+        from detection.vision.shared_detector import SharedDetector
         from detection.vision.video import Sampler
 
         config = _stored_config(footage)
@@ -56,7 +60,11 @@ class CameraSession:
         size = (self.source.width, self.source.height)
         self._private = [zone.polygon for zone in config.zones if zone.kind == "private"]
         self._fps, self._size = fps, size
-        self.pipeline = _make_pipeline(footage, detector, fps, size)
+        self._detector = SharedDetector(detector)
+        self.pipeline = _make_pipeline(footage, self._detector, fps, size)
+        self.tasks = TaskWatch(self._detector, source_fps=self.source.average_fps)
+        wants_words = footage.configuration.get("classifies_tasks")
+        self._captioner = Captioner.for_footage(footage) if wants_words else None
         self.engine = make_engine(footage, config, fps, size)
         self.floor = ScoreFloor()
         self.recorder, self.stills, self.snapshots = _make_keepers(footage, size, self._private)
@@ -94,7 +102,8 @@ class CameraSession:
     def change_detector(self, detector):
         """Let another detector go on from here; tracks, rules and clips stay as they are."""
         state = self.pipeline.state()
-        self.pipeline = _make_pipeline(self.footage, detector, self._fps, self._size)
+        self._detector.change(detector)
+        self.pipeline = _make_pipeline(self.footage, self._detector, self._fps, self._size)
         self.pipeline.restore({**state, "detector": detector.state()})
 
     def frames(self):
@@ -155,8 +164,11 @@ class CameraSession:
             self._look_for_snapshot(frame, tracked)
             photo = self.photographs.see(frame, tracked)
             self._tell_recorder(transitions, frame.at_seconds)
+        self.tasks.step(frame)
+        if self._captioner is not None:
+            self._captioner.see(frame, frame.at_seconds)
         clips, photos = tuple(self.recorder.finished()), (photo,) if photo else ()
-        return Step(frame.at_seconds, tuple(transitions), clips, photos)
+        return Step(frame.at_seconds, tuple(transitions), clips, photos, self.tasks.is_due)
 
     def _look_for_snapshot(self, frame, tracked):
         try:
@@ -191,6 +203,7 @@ class CameraSession:
             "photographs": self.photographs.state(),
             "sampler": self.sampler.state(),
             "rows": self.rows.state(),
+            "tasks": self.tasks.state(),
         }
 
     def restore(self, state):
@@ -203,8 +216,11 @@ class CameraSession:
         self.photographs.restore(state.get("photographs"))
         self.sampler.restore(state["sampler"])
         self.rows.restore(state["rows"])
+        self.tasks.restore(state.get("tasks"))
 
     def close(self):
+        if self._captioner is not None:
+            self._captioner.close()
         self.recorder.discard()
         self._held.close()
 

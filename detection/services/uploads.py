@@ -140,6 +140,24 @@ def import_photo(camera, received, *, client_id):
     return photo, True
 
 
+def take_unwatched(camera, received, *, by):
+    """Store a video that a person sends to be measured only; return its Footage, the same once.
+
+    It is checked and limited as a device's upload is, but nothing ingests it.
+
+    Raises:
+        DomainError: as ``receive``.
+    """
+    check_size(received.name, VIDEO, received.byte_count)
+    found = _taken_footage(camera.pk).filter(sha256=received.sha256).order_by("pk")
+    earlier = found.first()
+    if earlier:
+        return earlier
+    values = _take_video(camera, received)
+    values |= _capture_columns(camera, values, None, 0.0)
+    return footage_service.create(camera, received.sha256, values, actor=by, is_watched=False)
+
+
 def check_size(name, kind, byte_count):
     """Refuse an empty file or one past the limit of its kind."""
     if byte_count == 0:
@@ -251,6 +269,9 @@ def _earlier(device, kind, client_id, sha256):
 @transaction.atomic
 def _tried_again(device, received, upload):
     """Return the upload, queued again if it had failed; a file that was lost is put back."""
+    if upload.kind == VIDEO and upload.state == QUEUED:
+        row = Footage.objects.select_related("camera__site").get(pk=upload.row_id)
+        footage_service.begin(row, actor=device.user)
     if upload.state != FAILED:
         return upload
     if upload.kind == PHOTO:

@@ -65,7 +65,7 @@ def load_detector(
     """
     if spec == "motion":
         return _motion("asked for")
-    path = _default_weights(model_dir) if spec == "auto" else _find(spec, model_dir)
+    path = find_weights(spec, model_dir=model_dir)
     if path is None:
         return _motion(f"no weights ({' or '.join(DEFAULT_WEIGHTS)}) in {model_dir}")
     libraries.prepare(cache_dir)
@@ -212,6 +212,17 @@ def _portable_metadata(path):
         return yaml.safe_load(beside.read_text()) or {}
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise unreadable(beside, error) from error
+
+
+def find_weights(spec, *, model_dir):
+    """Return the path of the weights that a spec names, None where that is motion.
+
+    Raises:
+        DomainError: weights_missing, weights_unreadable.
+    """
+    if spec == "motion":
+        return None
+    return _default_weights(model_dir) if spec == "auto" else _find(spec, model_dir)
 
 
 def _default_weights(model_dir):

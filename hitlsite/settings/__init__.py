@@ -2,6 +2,7 @@
 
 from hitlsite.settings.api import *  # noqa: F403
 from hitlsite.settings.base import *  # noqa: F403
+from hitlsite.settings.captions import *  # noqa: F403
 from hitlsite.settings.celery import *  # noqa: F403
 from hitlsite.settings.product import *  # noqa: F403
 from hitlsite.settings.security import *  # noqa: F403

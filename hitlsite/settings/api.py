@@ -53,6 +53,7 @@ SPECTACULAR_SETTINGS = {
         "PhotoOriginEnum": "detection.models.Photo.Origin",
         "UploadKindEnum": "detection.services.uploads.KINDS",
         "UploadStateEnum": "detection.services.uploads.STATES",
+        "TrainableSlotEnum": "training.api.datasets.SLOT_NAMES",
         "WorkStateEnum": "hitlsite.models.Leased.State",
     },
 }

@@ -16,9 +16,14 @@ CELERY_TASK_QUEUES = [Queue(name) for name in ("ingest", "inference", "review", 
 CELERY_TASK_ROUTES = {
     "detection.tasks.ingest_*": {"queue": "ingest"},
     "detection.tasks.*": {"queue": "inference"},
+    # As long as a training, and nobody's verdict is to wait behind it.
+    "review.tasks.make_viewing_*": {"queue": "training"},
     "review.tasks.*": {"queue": "review"},
     # A training takes hours: nothing else waits behind it.
     "training.tasks.train_*": {"queue": "training"},
+    # So can the measuring of an hour of video, and reviews would wait for it anywhere else.
+    "training.tasks.extract_*": {"queue": "training"},
+    "training.tasks.classify_*": {"queue": "inference"},
     "training.tasks.*": {"queue": "review"},
     "hitlsite.tasks.*": {"queue": "review"},
 }
@@ -67,6 +72,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expire_seconds": 55},
     },
+    "make viewing copies that wait": {
+        "task": "review.tasks.make_viewing_copies",
+        "schedule": 30.0,
+        "options": {"expire_seconds": 25},
+    },
     "tell webhooks": {
         "task": "review.tasks.notify",
         "schedule": 10.0,
@@ -97,6 +107,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expire_seconds": 25},
     },
+    "extract features that wait": {
+        "task": "training.tasks.extract_waiting",
+        "schedule": 30.0,
+        "options": {"expire_seconds": 25},
+    },
+    "classify videos that wait": {
+        "task": "training.tasks.classify_waiting",
+        "schedule": 30.0,
+        "options": {"expire_seconds": 25},
+    },
     "rank pictures to label": {
         "task": "training.tasks.rank_waiting_pictures",
         "schedule": 60.0,
@@ -109,6 +129,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "score waiting incidents": {
         "task": "training.tasks.score_waiting_incidents",
+        "schedule": 60.0,
+        "options": {"expire_seconds": 55},
+    },
+    "find spans to label": {
+        "task": "training.tasks.find_spans_to_label",
         "schedule": 60.0,
         "options": {"expire_seconds": 55},
     },

@@ -28,6 +28,9 @@ SECOND_REVIEW_SHARE = env.number("SECOND_REVIEW_SHARE", 0.1, minimum=0, maximum=
 # Random minutes of a camera's day, and tracks that nearly fired a rule, that people look at too.
 AUDIT_MINUTES = env.number("AUDIT_MINUTES", 3, minimum=0, maximum=60)
 NEAR_MISSES = env.number("NEAR_MISSES", 3, minimum=0, maximum=100)
+# Below this confidence of a task classifier a person is asked, so often an hour of video at most.
+UNSURE_BELOW = env.number("UNSURE_BELOW", 0.6, minimum=0, maximum=1, kind=float)
+SPANS_TO_LABEL = env.number("SPANS_TO_LABEL", 20, minimum=0, maximum=1000)
 # Where browsers reach these pages; links in messages begin with it.
 PUBLIC_URL = env.text("PUBLIC_URL")
 # What was recorded longer ago arrives late and notifies nobody.

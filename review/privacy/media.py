@@ -63,8 +63,11 @@ def _encoded(path: Path) -> bytes:
 
 
 @contextmanager
-def open_clip(path: Path):
+def open_clip(path: Path, *, options: dict | None = None):
     """Open a clip for reading; yields PyAV's container, which has one video stream at least.
+
+    Args:
+        options: of the demuxer, such as which formats may open.
 
     Raises:
         DomainError: source_missing, source_empty, source_unreadable; each names the file.
@@ -73,7 +76,7 @@ def open_clip(path: Path):
     try:
         if not path.stat().st_size:
             raise DomainError("source_empty", f"{path.name} is empty.")
-        container = av.open(str(path))
+        container = av.open(str(path), options=options or {})
     except (FileNotFoundError, PermissionError) as error:
         raise DomainError("source_missing", f"{path.name} cannot be read.") from error
     except (av.FFmpegError, OSError) as error:

@@ -78,10 +78,22 @@ def redact_image(src: Path, dst: Path, regions: Sequence[Region], method: str) -
         draft.write_bytes(encoded.tobytes())
 
 
-def redact_clip(src: Path, dst: Path, regions: Sequence[Region], method: str) -> None:
+def redact_clip(
+    src: Path,
+    dst: Path,
+    regions: Sequence[Region],
+    method: str,
+    *,
+    encoder: dict = X264_OPTIONS,
+    rate: Fraction | None = None,
+) -> None:
     """Write an H.264 MP4 of ``src`` with every region hidden in every frame it holds for.
 
     Times and duration stay; sound and metadata do not. The same input gives the same bytes.
+
+    Args:
+        encoder: x264's settings.
+        rate: frames a second that the encoder is told; the source's own by default.
 
     Raises:
         DomainError: source_missing, source_empty, source_unreadable, disk_full; frames_lost when
@@ -92,7 +104,7 @@ def redact_clip(src: Path, dst: Path, regions: Sequence[Region], method: str) ->
     timeline, count = Timeline(regions), 0
     with media.open_clip(src) as clip, media.written_whole(dst) as draft:
         stream = clip.streams.video[0]
-        with _Writer(draft, stream) as writer:
+        with _Writer(draft, stream, encoder, rate) as writer:
             for clip_frame in media.clip_frames(clip, Path(src).name):
                 planes = _planes(clip_frame.frame)
                 height, width = planes[0].shape
@@ -214,8 +226,10 @@ def _planes(frame: av.VideoFrame) -> list[np.ndarray]:
 class _Writer:
     """An MP4 under way, whose encoder is opened by its first frame."""
 
-    def __init__(self, path: Path, source: av.VideoStream):
+    def __init__(self, path: Path, source: av.VideoStream, encoder: dict, rate: Fraction | None):
         self._source = source
+        self._encoder = encoder
+        self._rate = rate or source.average_rate or Fraction(10)
         self._path = path
         self._stream = None
         self._container = None
@@ -249,8 +263,8 @@ class _Writer:
             self._container.mux(packet)
 
     def _open(self, width, height):
-        rate = self._source.average_rate or Fraction(10)
-        stream = self._container.add_stream("libx264", rate=rate, options=dict(X264_OPTIONS))
+        options = dict(self._encoder)
+        stream = self._container.add_stream("libx264", rate=self._rate, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = stream.codec_context.time_base = self._source.time_base
         stream.codec_context.thread_count = X264_THREADS

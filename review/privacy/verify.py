@@ -86,15 +86,19 @@ def redact_and_verify_clip(
     *,
     drawn: Sequence[Region] = (),
     rounds: int = ROUNDS,
+    redact: Callable = redact_clip,
 ) -> RedactionReport:
     """Redact a clip until a re-scan of the output finds nothing; ``dst`` exists if verified.
+
+    Args:
+        redact: ``redact_clip``, or the same with other settings of the encoder.
 
     Raises:
         DomainError: disk_full.
         ValueError: the method is unknown.
     """
     return _redact_and_verify(
-        _Kind(redact_clip, check_clip, detail.require_hidden_clip, scanner, scan.detectors),
+        _Kind(redact, check_clip, detail.require_hidden_clip, scanner, scan.detectors),
         src,
         dst,
         (*scan.regions, *drawn),

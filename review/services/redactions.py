@@ -14,7 +14,7 @@ from hitlsite import audit
 from hitlsite.errors import Conflict
 from review.models import PrivacyScan, Redaction, TrainingItem
 from review.selectors import is_file_private
-from review.services import thumbnails
+from review.services import thumbnails, viewing_copies
 
 Privacy, Proposal = TrainingItem.Privacy, TrainingItem.Proposal
 WORST_FIRST = (PrivacyScan.Result.FAILED, PrivacyScan.Result.FACES, PrivacyScan.Result.CLEAR)
@@ -223,7 +223,9 @@ def discard(drafts):
 
 
 def is_copy_needed(path):
-    """Say whether a redaction that is proposed or in place stands on a stored file."""
+    """Say whether a redaction in place or proposed, or a viewing copy, stands on a stored file."""
+    if viewing_copies.is_needed(path):
+        return True
     shown = {Redaction.State.VERIFIED, Redaction.State.APPLIED}
     return Redaction.objects.filter(path=path, state__in=shown).exists()
 

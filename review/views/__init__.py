@@ -19,6 +19,7 @@ from review.views.queue import queue
 from review.views.recall import recall
 from review.views.stacks import stack, stacks
 from review.views.tracks import track
+from review.views.viewing_copies import viewing_copy, viewing_copy_file
 from review.views.webhook_pictures import webhook_picture
 
 __all__ = [
@@ -62,5 +63,7 @@ __all__ = [
     "undo_batch",
     "undo_redaction",
     "unmark",
+    "viewing_copy",
+    "viewing_copy_file",
     "webhook_picture",
 ]

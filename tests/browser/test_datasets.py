@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from detection.slots import OBJECT_DETECTOR
+from detection.slots import OBJECT_DETECTOR, TASK_CLASSIFIER
 from tests import factories
 from tests.browser.test_exports import STYLES, press_until, shot
-from tests.training import labelled
+from tests.training import labelled, task_material
 from training.models import Dataset
 from training.services import datasets
 
@@ -77,6 +77,36 @@ def test_the_pages_fit_their_screen_and_pass_axe(
         visit(*place)
         page.set_viewport_size({"width": width, "height": 900})
         shot(page, f"{name}-{kind}-{scheme}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        page.evaluate(axe)
+        found = page.evaluate("async () => (await axe.run(document)).violations.map(one => one.id)")
+        assert found == [], name
+
+
+@pytest.mark.parametrize(("kind", "width", "scheme"), STYLES)
+def test_the_page_of_windows_fits_its_screen_and_passes_axe(
+    page, visit, sign_in, admin_user, site, camera, kind, width, scheme
+):
+    package = pytest.importorskip("axe_playwright_python")
+    axe = (Path(package.__file__).parent / "axe.min.js").read_text()
+    asked = task_material.label_set(site, "Who stands at the packing table")
+    spans = task_material.alternating(80.0, 12.0, ("work", "idle"))
+    for number in range(2):
+        name = f"packing-table-north-2026-03-0{number + 2}-morning.mp4"
+        missing = ("hand_obj_dist", "left_knee_angle")
+        task_material.video(camera, asked, spans=spans, seconds=80.0, name=name, missing=missing)
+    options = {"balance": "upsample"}
+    frozen = datasets.freeze_now(datasets.freeze(slot=TASK_CLASSIFIER, options=options).pk)
+    sign_in(admin_user)
+    page.emulate_media(color_scheme=scheme)
+    visit("training:datasets")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.get_by_text("Windows of features").click()
+    for name, place in {"form": None, "windows": ("training:dataset", frozen.pk)}.items():
+        if place:
+            visit(*place)
+            page.set_viewport_size({"width": width, "height": 900})
+        shot(page, f"datasets-{name}-{kind}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         page.evaluate(axe)
         found = page.evaluate("async () => (await axe.run(document)).violations.map(one => one.id)")

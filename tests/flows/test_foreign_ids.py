@@ -12,8 +12,9 @@ from hitlsite import people
 from review.models import SavedFilter, Webhook
 from tests import factories, photos
 from tests.cast import person
-from tests.training import toy_work
-from training.models import ExportRun, ModelVersion, TrainingRun
+from tests.training import said, toy_work
+from training.models import ExportRun, FeatureSet, ModelVersion, TrainingRun
+from training.services import spans_to_label
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
 PAGES = ("review", "detection", "training")
@@ -56,6 +57,7 @@ def fill(site):
         hook = Webhook.objects.create(
             site=site, name="theirs", url="https://x.example", secret="s" * 32, created_by=worker
         )
+    span = _span_to_label(item.incident.footage)
     return {
         "items": item.pk,
         "stacks": item.pk,
@@ -71,7 +73,18 @@ def fill(site):
         "filters": SavedFilter.objects.create(user=worker, name="theirs", query="").pk,
         "webhooks": hook.pk,
         "uploads": f"photo-{photo.pk}",
+        "features": FeatureSet.objects.create(site=site, name="theirs.mp4").pk,
+        "training-runs": learned.pk,
+        "models": version.pk,
+        **dict.fromkeys(("spans", "next"), span.pk),
+        **dict.fromkeys(("label-sets", "label"), span.label_set_id),
     }
+
+
+def _span_to_label(footage):
+    labels = said.label_set(footage.camera.site)
+    said.log(footage, said.classifier(labels), (4, "idle", 0.4))
+    return spans_to_label.find(footage.pk)[0]
 
 
 def address(path, ids):

@@ -227,7 +227,7 @@ def test_the_api_refuses_nonsense(as_admin, site, asked):
 
 
 def test_the_api_gives_pages(as_admin, site, monkeypatch):
-    monkeypatch.setattr("training.api.datasets.PAGE_SIZE", 2)
+    monkeypatch.setattr("training.api.paging.PAGE_SIZE", 2)
     made = [Dataset.objects.create(slot=OBJECT_DETECTOR, number=one) for one in (1, 2, 3)]
     for one in made:
         one.sites.add(site)

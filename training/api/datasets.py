@@ -8,14 +8,15 @@ from rest_framework.views import APIView
 
 from detection.slots import trainable
 from hitlsite.api.serializers import StrictSerializer, refusals
-from hitlsite.bounds import LARGEST_ID, as_id
-from hitlsite.errors import DomainError, Forbidden
+from hitlsite.bounds import LARGEST_ID
+from hitlsite.errors import Forbidden
 from training import tasks
+from training.api.paging import CURSOR, chosen, page_of
 from training.models import Dataset
 from training.selectors import datasets as selectors
 from training.services import datasets
 
-PAGE_SIZE = 50
+STATES = tuple(Dataset.State.values)
 SLOT_NAMES = tuple(slot.name for slot in trainable())
 
 
@@ -62,7 +63,10 @@ class NewDatasetSerializer(StrictSerializer):
     )
     options = serializers.DictField(
         required=False,
-        help_text="synthetic_cameras (ids), frames_per_track, camera_share; what the slot takes",
+        help_text="synthetic_cameras (ids), frames_per_track, camera_share; what the slot takes."
+        " The task-classifier takes label_set (id or name, 0 for the features' own labels),"
+        " feature_sets (ids), detector_mode, window_seconds, step_seconds, balance (none,"
+        " downsample, upsample), train_ratio, val_ratio, test_ratio, seed",
     )
 
 
@@ -72,20 +76,20 @@ class DatasetsView(APIView):
         summary="List datasets, the newest first",
         parameters=[
             OpenApiParameter("slot", enum=SLOT_NAMES, description="only of this slot"),
-            OpenApiParameter("cursor", description="next_cursor of the page before"),
+            OpenApiParameter("state", enum=STATES, description="only in this state"),
+            CURSOR,
         ],
         responses={200: DatasetPageSerializer, **refusals(400)},
     )
     def get(self, request):
         found = selectors.datasets(request.user)
-        slot, cursor = (request.query_params.get(name) for name in ("slot", "cursor"))
-        if slot:
-            found = found.filter(slot=slot)
-        if cursor:
-            found = found.filter(pk__lt=_read_cursor(cursor))
-        page = list(found[: PAGE_SIZE + 1])
-        following = str(page[PAGE_SIZE - 1].pk) if len(page) > PAGE_SIZE else None
-        results = DatasetSerializer(page[:PAGE_SIZE], many=True).data
+        asked = request.query_params
+        if asked.get("slot"):
+            found = found.filter(slot=asked["slot"])
+        if state := chosen(asked, "state", STATES):
+            found = found.filter(state=state)
+        page, following = page_of(found, asked.get("cursor"))
+        results = DatasetSerializer(page, many=True).data
         return Response({"results": results, "next_cursor": following})
 
     @extend_schema(
@@ -108,13 +112,6 @@ class DatasetsView(APIView):
             dataset = datasets.freeze(by=request.user, trigger="api", **given.validated_data)
             tasks.freeze_soon(dataset)
         return Response(DatasetSerializer(dataset).data, status=202)
-
-
-def _read_cursor(text):
-    pk = as_id(text)
-    if pk is None:
-        raise DomainError("cursor_invalid", "The cursor is not one that a page gave.", status=400)
-    return pk
 
 
 class DatasetView(APIView):

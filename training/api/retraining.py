@@ -6,9 +6,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hitlsite.api.serializers import refusals
-from hitlsite.bounds import as_id
-from hitlsite.errors import DomainError
 from training import tasks
+from training.api.paging import CURSOR, chosen, id_of, page_of
 from training.api.retraining_serializers import (
     SLOT_NAMES,
     TrainedSerializer,
@@ -17,11 +16,13 @@ from training.api.retraining_serializers import (
     TrainingStatusSerializer,
     TrainSerializer,
 )
+from training.models import TrainingRun
 from training.selectors import learning, training_status
 from training.services import asking, policies, runs
 
-PAGE_SIZE = 50
-_SLOT = OpenApiParameter("slot", enum=SLOT_NAMES, description="only of this slot")
+SLOT = OpenApiParameter("slot", enum=SLOT_NAMES, description="only of this slot")
+STATES = tuple(TrainingRun.State.values)
+STATE = OpenApiParameter("state", enum=STATES, description="only in this state")
 
 
 class TrainView(APIView):
@@ -80,31 +81,27 @@ class TrainingRunsView(APIView):
         operation_id="training_runs_list",
         summary="List training runs, the newest first",
         parameters=[
-            _SLOT,
-            OpenApiParameter("cursor", description="next_cursor of the page before"),
+            SLOT,
+            STATE,
+            OpenApiParameter("dataset", int, description="only on this one, by id"),
+            CURSOR,
         ],
         responses={200: TrainingRunPageSerializer, **refusals(400, 422)},
     )
     def get(self, request):
         found = learning.training_runs(request.user)
-        slot, cursor = (request.query_params.get(name) for name in ("slot", "cursor"))
-        if slot:
-            if slot not in SLOT_NAMES:
-                raise policies.slot_unknown(slot)
-            found = found.filter(slot=slot)
-        if cursor:
-            found = found.filter(pk__lt=_read_cursor(cursor))
-        page = list(found[: PAGE_SIZE + 1])
-        following = str(page[PAGE_SIZE - 1].pk) if len(page) > PAGE_SIZE else None
-        results = TrainingRunSerializer(page[:PAGE_SIZE], many=True).data
+        asked = request.query_params
+        if asked.get("slot"):
+            if asked["slot"] not in SLOT_NAMES:
+                raise policies.slot_unknown(asked["slot"])
+            found = found.filter(slot=asked["slot"])
+        if state := chosen(asked, "state", STATES):
+            found = found.filter(state=state)
+        if (dataset := id_of(asked, "dataset")) is not None:
+            found = found.filter(dataset=dataset)
+        page, following = page_of(found, asked.get("cursor"))
+        results = TrainingRunSerializer(page, many=True).data
         return Response({"results": results, "next_cursor": following})
-
-
-def _read_cursor(text):
-    pk = as_id(text)
-    if pk is None:
-        raise DomainError("cursor_invalid", "The cursor is not one that a page gave.", status=400)
-    return pk
 
 
 class TrainingRunView(APIView):

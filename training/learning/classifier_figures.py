@@ -12,7 +12,7 @@ from training.learning import curves
 
 MISTAKES = 24
 CURVE_POINTS = 101
-NAMES = {"macro_f1": "macro F1", "auc": "AUC", "accuracy": "accuracy"}
+NAMES = {"macro_f1": "macro F1", "weighted_f1": "weighted F1", "auc": "AUC", "accuracy": "accuracy"}
 
 
 def figures(
@@ -49,6 +49,7 @@ def figures(
     found = {
         "accuracy": float(right.mean()) if len(true) else None,
         "macro_f1": float(np.mean(occurring)) if occurring else None,
+        "weighted_f1": _weighted(rows) if occurring else None,
         "classes": rows,
         "confusion": {"names": names, "rows": table.tolist()},
         "curves": {
@@ -114,6 +115,11 @@ def _classes(names, table):
             }
         )
     return rows
+
+
+def _weighted(rows):
+    """Return the mean F1 of the classes, each weighing as much as there are true items of it."""
+    return sum(row["f1"] * row["truths"] for row in rows) / sum(row["truths"] for row in rows)
 
 
 def _mistakes(names, true, answered, scores, positions):

@@ -39,12 +39,19 @@ def keyed_hash(key: str, name: str) -> str:
     return hashlib.blake2b(name.encode(), key=key.encode()[:64], digest_size=32).hexdigest()
 
 
-def assign(groups: Iterable[Group], pinned: Mapping[str, str], *, key: str) -> dict[str, str]:
+def assign(
+    groups: Iterable[Group],
+    pinned: Mapping[str, str],
+    *,
+    key: str,
+    shares: Mapping[str, float] = SHARES,
+) -> dict[str, str]:
     """Return {group: split} for every group.
 
     Args:
         pinned: {group: split} of earlier times; never changed, whether the group is there or not.
         key: of the hash that orders the new groups.
+        shares: {split: what it is to have of everything}, each above 0.
 
     >>> made = assign([Group(name, {"": 1}) for name in "abc"], {}, key="slot")
     >>> sorted(made.values())
@@ -71,11 +78,11 @@ def assign(groups: Iterable[Group], pinned: Mapping[str, str], *, key: str) -> d
     waiting = [group for group in groups if group.name not in given]
     for number, group in enumerate(waiting):
         lacking = [split for split in SPLITS if split not in filled]
-        give(group, _split_for(group, held, totals, lacking, len(waiting) - number))
+        give(group, _split_for(group, held, totals, lacking, len(waiting) - number, shares))
     return given
 
 
-def _split_for(group, held, totals, lacking, left):
+def _split_for(group, held, totals, lacking, left, shares):
     """Return where a new group goes.
 
     Args:
@@ -87,17 +94,14 @@ def _split_for(group, held, totals, lacking, left):
         return TRAIN
     if lacking and left <= len(lacking):
         return lacking[0]
-    return max(SPLITS, key=lambda split: _lack(split, group, held, totals))
+    return max(SPLITS, key=lambda split: _lack(shares[split], group, held[split], totals))
 
 
-def _lack(split, group, held, totals):
+def _lack(share, group, held, totals):
     """Return how much of its share a split lacks of what the group has; 1 where it has none.
 
     What is rare counts for as much as what is common, so that no split goes without it.
     """
     rarity = {what: weight / totals[what] for what, weight in group.weights.items() if weight}
-    lacks = (
-        part * (1.0 - held[split][what] / (SHARES[split] * totals[what]))
-        for what, part in rarity.items()
-    )
+    lacks = (part * (1.0 - held[what] / (share * totals[what])) for what, part in rarity.items())
     return sum(lacks) / sum(rarity.values()) if rarity else 0.0

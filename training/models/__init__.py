@@ -8,7 +8,7 @@ from training.models.dataset import (
     TabularSample,
 )
 from training.models.export import ExportRun
-from training.models.feature import FeatureSet, LabelSet, SpanAnnotation, SpanToLabel
+from training.models.feature import FeatureSet, LabelSet, SpanAnnotation, SpanSearch, SpanToLabel
 from training.models.policy import RetrainingPolicy, TrainingEvent
 from training.models.registry import Evaluation, GateDecision, ModelVersion, Promotion
 from training.models.run import TrainingRun
@@ -27,6 +27,7 @@ __all__ = [
     "Promotion",
     "RetrainingPolicy",
     "SpanAnnotation",
+    "SpanSearch",
     "SpanToLabel",
     "TabularSample",
     "TrainingEvent",

@@ -85,7 +85,8 @@ class DatasetEntry(models.Model):
 
     ``label`` of a picture: {"boxes": [[class name, x1, y1, x2, y2]], "exhaustive": class names},
     as shares of width and height; of a row: {"label", "features": {name: number}}; of a window of
-    features: {"label", "row": in the array at ``path``, "start", "end": seconds}.
+    features: {"label", "row": in the array at ``path``, "start", "end": seconds}, and "repeat",
+    which time it is, where it trains again.
     """
 
     class Split(models.TextChoices):

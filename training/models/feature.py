@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from detection.models import Deployment, Footage
+from detection.models.footage import OfFootageQuerySet
 from hitlsite.models import Site, VisibleQuerySet
 from hitlsite.models.job import Leased
 
@@ -223,3 +224,22 @@ class SpanToLabel(models.Model):
 
     def __str__(self):
         return f"{self.start_seconds:.1f} to {self.end_seconds:.1f} s of {self.footage}"
+
+
+class SpanSearch(models.Model):
+    """How far what classifiers said of a footage was searched for spans to label.
+
+    ``until_log`` is the id of the last TaskLog that was read.
+    """
+
+    footage = models.OneToOneField(Footage, on_delete=models.CASCADE, related_name="span_search")
+    until_log = models.PositiveBigIntegerField(default=0)
+    searched_at = models.DateTimeField(auto_now=True)
+
+    objects = OfFootageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "span searches"
+
+    def __str__(self):
+        return f"search of {self.footage} until {self.until_log}"

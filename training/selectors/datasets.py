@@ -1,9 +1,11 @@
 """Which datasets a person may see, and what stands on their pages."""
 
+from django.db.models import F
+
 from hitlsite.bounds import as_id
 from hitlsite.errors import Forbidden, NotFound
 from hitlsite.models import AuditDetail, Site
-from training.models import Dataset, DatasetEntry
+from training.models import Dataset, DatasetEntry, FeatureSet
 
 SEE, ADD = "training.view_dataset", "training.add_dataset"
 ENTRIES_A_PAGE = 48
@@ -67,6 +69,15 @@ def sites_named(names):
     return [known[name] for name in dict.fromkeys(names)] if names else None
 
 
+def features_with(sha256, site):
+    """Return the finished features of a site whose file has this hash, None without.
+
+    Those of a video that is here come before the same from elsewhere.
+    """
+    done = FeatureSet.objects.filter(site=site, sha256=sha256, state=FeatureSet.State.DONE)
+    return done.order_by(F("footage").asc(nulls_last=True), "-pk").first()
+
+
 def entries(dataset, *, split="", class_name="", page=1):
     """Return (entries of one page, the number of pages) of a dataset.
 
@@ -74,7 +85,9 @@ def entries(dataset, *, split="", class_name="", page=1):
         split: one of DatasetEntry.Split, "" for all.
         class_name: only what shows this class; "none" for what shows none.
     """
-    found = dataset.entries.select_related("camera", "item", "sample").order_by("position")
+    found = dataset.entries.select_related("camera", "item", "sample", "feature_set").order_by(
+        "position"
+    )
     found = found.select_related("evidence__incident__camera", "evidence__photo__camera")
     if split in DatasetEntry.Split.values:
         found = found.filter(split=split)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from detection import selectors as detection
 from detection.models import Deployment
-from detection.slots import Slot, trainable
+from detection.slots import ALGORITHM_ALIASES, Slot, trainable
 from hitlsite.errors import Forbidden, NotFound
 from hitlsite.models import Site
 from training.models import (
@@ -107,6 +107,37 @@ def model_version(user, pk):
     return version
 
 
+def model_versions(user, *, slot=None, algorithm="", dataset_id=None, is_deployed=None):
+    """Return the versions that ``user`` may see, the newest first.
+
+    Args:
+        is_deployed: only those that serve now, or only those that do not; None for both.
+
+    Raises:
+        Forbidden
+    """
+    require(user, SEE_VERSIONS, "Only supervisors and admins see model versions.")
+    found = ModelVersion.objects.visible_to(user)
+    wanted = {
+        "slot": slot,
+        "algorithm": ALGORITHM_ALIASES.get(algorithm, algorithm),
+        "dataset": dataset_id,
+    }
+    found = found.filter(**{name: value for name, value in wanted.items() if value})
+    if is_deployed is not None:
+        serving = {"uuid__in": list(roles())}
+        found = found.filter(**serving) if is_deployed else found.exclude(**serving)
+    return found.order_by("-pk")
+
+
+def roles():
+    """Return {uuid of a version that serves now: "champion" or "challenger"}."""
+    serving = Deployment.objects.filter(
+        source=Deployment.Source.PROMOTED, retired_at=None, model_version_uuid__isnull=False
+    )
+    return dict(serving.values_list("model_version_uuid", "role"))
+
+
 def datasets(user, slot=None):
     """Return the frozen datasets that ``user`` may train from, the newest first."""
     found = Dataset.objects.visible_to(user).filter(state=Dataset.State.DONE)
@@ -135,7 +166,8 @@ def promotions(version):
 def entries(dataset, positions):
     """Return {position: entry} with all that a picture of it is shown by."""
     rows = DatasetEntry.objects.filter(dataset=dataset, position__in=positions)
-    related = ("item", "camera", "evidence__incident__camera", "evidence__photo__camera")
+    related = ("item", "camera", "feature_set")
+    related += ("evidence__incident__camera", "evidence__photo__camera")
     return {row.position: row for row in rows.select_related(*related)}
 
 

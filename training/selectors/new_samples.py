@@ -4,17 +4,27 @@ One function for each slot that can be trained, counting the same kind of thing 
 are made of. A dataset may still leave some out, for its caps or because they resemble others.
 """
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from detection.slots import INCIDENT_TRIAGE, LOD_POLICY, OBJECT_DETECTOR, SLOTS
+from detection.slots import INCIDENT_TRIAGE, LOD_POLICY, OBJECT_DETECTOR, SLOTS, TASK_CLASSIFIER
 from hitlsite.models import Site
 from review.models import Annotation, TrainingItem
 from review.selectors.annotations import annotated_items
-from training.models import DatasetEntry, RetrainingPolicy, TabularSample, TrainingRun
+from training.models import (
+    Dataset,
+    DatasetEntry,
+    FeatureSet,
+    RetrainingPolicy,
+    SpanAnnotation,
+    TabularSample,
+    TrainingRun,
+)
 from training.selectors import decided_incidents
 
 # Of near-duplicates that were decided together, the one that stands for them.
 _TEACHES = Q(represented_by__isnull=True)
+# What an online run says of new labels that all went to the validation and the test.
+NOTHING_NEW = "nothing_new"
 Mode, Source = TrainingItem.Mode, TabularSample.LabelSource
 # Which labels are trained on where a policy names a source: each trusts those before it too.
 SOURCES = {
@@ -44,8 +54,13 @@ def why_none(slot):
 
 
 def last_dataset(slot):
-    """Return the id of the dataset that was learned from last, None before the first time."""
-    learned = TrainingRun.objects.filter(slot=slot, state=TrainingRun.State.DONE)
+    """Return the id of the dataset that was learned from last, None before the first time.
+
+    Where a run found nothing in a dataset that the champion had not learned, it is learned from.
+    """
+    states = TrainingRun.State
+    is_learned = Q(state=states.DONE) | Q(state=states.FAILED, error_code=NOTHING_NEW)
+    learned = TrainingRun.objects.filter(is_learned, slot=slot)
     return learned.order_by("-pk").values_list("dataset", flat=True).first()
 
 
@@ -87,4 +102,29 @@ def _decided_incidents(slot):
     )
 
 
-_COUNTS = {OBJECT_DETECTOR: _annotated_pictures, INCIDENT_TRIAGE: _decided_incidents}
+def _labelled_spans(slot):
+    """Count spans of measured videos that are others than those that the last dataset was cut by.
+
+    A span whose ends or label were corrected is a new one.
+    """
+    last = Dataset.objects.filter(pk=last_dataset(slot)).first()
+    windows = last.counts.get("windows", {}) if last else {}
+    measured = FeatureSet.objects.filter(footage=OuterRef("footage"), state=FeatureSet.State.DONE)
+    current = SpanAnnotation.objects.filter(Exists(measured), is_current=True)
+    if windows.get("label_set"):
+        current = current.filter(label_set=windows["label_set"])
+    cut_by = {row["footage"]: row["annotation"] for row in windows.get("inputs", ())}
+    seen = SpanAnnotation.objects.in_bulk([pk for pk in cut_by.values() if pk is not None])
+    count = 0
+    for annotation in current.iterator():
+        before = seen.get(cut_by.get(annotation.footage_id))
+        known = {tuple(span) for span in before.spans} if before else set()
+        count += sum(tuple(span) not in known for span in annotation.spans)
+    return count
+
+
+_COUNTS = {
+    OBJECT_DETECTOR: _annotated_pictures,
+    INCIDENT_TRIAGE: _decided_incidents,
+    TASK_CLASSIFIER: _labelled_spans,
+}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from detection.slots import SLOTS
+from detection.slots import ALGORITHM_ALIASES, SLOTS
 from hitlsite.errors import DomainError, Forbidden
 from hitlsite.models import Job
 from training.models import TabularSample, TrainingRun
@@ -46,6 +46,7 @@ def train(*, slot, by, force=False, dataset_id=None, sample_source="", algorithm
     """
     require(by)
     policy = policies.policy_of(slot)
+    algorithm = ALGORITHM_ALIASES.get(algorithm, algorithm)
     _check(slot, dataset_id, sample_source, algorithm)
     trigger = TrainingRun.Trigger.API
     if training_status.is_active(slot):

@@ -6,10 +6,10 @@ What stays behind is counted with its reason.
 """
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hitlsite.errors import DomainError
-from training.learning import caps, manifest, splits
+from training.learning import balancing, caps, manifest, splits
 from training.models import DatasetEntry
 from training.services.slot_work import Candidate, Gathered
 
@@ -66,7 +66,7 @@ def draft(slot: str, gathered: Gathered, pinned: dict, options: dict) -> Draft:
     candidates = _of_few_frames(slot, gathered.candidates, options, made)
     groups = _groups(candidates)
     _require_groups(groups)
-    given = splits.assign(groups, pinned, key=slot)
+    given = splits.assign(groups, pinned, key=slot, shares=_shares(options))
     made.new_pins = {name: split for name, split in given.items() if name not in pinned}
     by_split = defaultdict(list)
     for candidate in candidates:
@@ -77,6 +77,7 @@ def draft(slot: str, gathered: Gathered, pinned: dict, options: dict) -> Draft:
             by_split[split].append(candidate)
     _refuse_copies(by_split, made)
     by_split[TRAIN] = _of_many_cameras(slot, by_split[TRAIN], options, made)
+    by_split[TRAIN] = _balanced(by_split[TRAIN], options, made)
     _require_splits(by_split)
     _order(by_split, made)
     return made
@@ -98,7 +99,8 @@ def key_of(candidate) -> str:
     if candidate.sample_id:
         return f"sample {candidate.sample_id}"
     if candidate.feature_set_id:
-        return f"window {candidate.feature_set_id} {candidate.label['start']}"
+        turn = candidate.label.get("repeat", "")
+        return f"window {candidate.feature_set_id} {candidate.label['start']} {turn}".rstrip()
     if candidate.item_id:
         return f"item {candidate.item_id}"
     return f"content {candidate.sha256}"
@@ -153,6 +155,11 @@ def _of_few_frames(slot, candidates, options, made):
     return [one for position, one in enumerate(candidates) if position not in gone]
 
 
+def _shares(options):
+    """Return what each split is to have; a slot that takes no ratios has the usual ones."""
+    return {split: options.get(f"{split}_ratio", share) for split, share in splits.SHARES.items()}
+
+
 def _may_judge(candidate):
     return candidate.origin != SYNTHETIC and not candidate.is_marked
 
@@ -174,12 +181,12 @@ def _require_groups(groups):
         raise DomainError(
             "no_test_group",
             "Everything is rendered or was marked because a model failed on it: none of it may"
-            " validate or test. Label ordinary pictures of at least two more days or videos.",
+            " validate or test. Label ordinary material of at least two more days or videos.",
         )
     raise DomainError(
         "one_group",
         f"Everything belongs to one group, {groups[0].name}: what is trained on cannot be tested"
-        " on. Label pictures of at least two more days, cameras or videos.",
+        " on. Label something of at least two more days, cameras or videos.",
     )
 
 
@@ -230,6 +237,26 @@ def _of_many_cameras(slot, candidates, options, made):
     return [one for position, one in enumerate(candidates) if position not in gone]
 
 
+def _balanced(candidates, options, made):
+    """Return what trains with as much of every class as of another, where that was asked for."""
+    how = options.get("balance", balancing.NONE)
+    if how == balancing.NONE or not candidates:
+        return candidates
+    names = [f"{one.sha256} {key_of(one)}" for one in candidates]
+    labels = [one.label["label"] for one in candidates]
+    chosen = balancing.balanced(names, labels, how, seed=options.get("seed", 0))
+    gone = len(candidates) - len({position for position, _ in chosen})
+    made.left_out.update({"balanced": gone} if gone else {})
+    return [_repeated(candidates[position], number) for position, number in chosen]
+
+
+def _repeated(candidate, number):
+    """Return a candidate, or with a number above 0 that repetition of it."""
+    if not number:
+        return candidate
+    return replace(candidate, label={**candidate.label, "repeat": number})
+
+
 def _require_splits(by_split):
     told = {
         TRAIN: ("no_training_group", "trains", "What there is judges already."),
@@ -241,7 +268,7 @@ def _require_splits(by_split):
             continue
         raise DomainError(
             code,
-            f"No group {verb}. {why} Label pictures of at least one more day, camera or video:"
+            f"No group {verb}. {why} Label something of at least one more day, camera or video:"
             " groups keep their splits for ever.",
         )
     train = by_split[TRAIN]

@@ -36,14 +36,14 @@ def clean(slot, given, sites, previous):
             del options[WHOLE]
     if "camera_share" in options:
         _number(options, "camera_share", float, 0.01, 1.0, "a share from 0.01 to 1")
-    return _of_slot(slot, options)
+    return _of_slot(slot, options, sites)
 
 
-def _of_slot(slot, options):
+def _of_slot(slot, options, sites):
     """Return the options as the slot's own check returns them, where it has one."""
     check = getattr(slot_work.of(slot), "clean_options", None)
     if check is not None:
-        return check(options)
+        return check(options, sites)
     known = {INHERITED, WHOLE, "frames_per_track", "camera_share"}
     if slot == OBJECT_DETECTOR and not options.keys() <= known:
         unknown = ", ".join(sorted(options.keys() - known))[:100]

@@ -8,6 +8,7 @@ from hitlsite import audit, jobs, storage
 from hitlsite.errors import DomainError
 from review.models import TrainingItem
 from training.models import Dataset, DatasetEntry, GroupSplit
+from training.services import slot_work
 
 CHUNK = 500
 SUFFIX = ".jsonl"
@@ -49,7 +50,6 @@ def store(dataset, gathered, sites, report):
         LeaseLost; DomainError: as ``dataset_drafts.draft``, disk_full, items_moved.
     """
     from training.learning import manifest
-    from training.services.dataset_counts import counts
     from training.services.dataset_drafts import draft
 
     report.stage("splitting")
@@ -68,7 +68,7 @@ def store(dataset, gathered, sites, report):
     previous = last(dataset.slot)
     columns = {
         "taxonomy": made.taxonomy,
-        "counts": counts(made, previous, dataset.options),
+        "counts": _counted(dataset, gathered, made, previous),
         "manifest_path": path,
         "manifest_sha256": sha256,
         "test_sha256": test_sha256,
@@ -89,6 +89,18 @@ def store(dataset, gathered, sites, report):
         raise Moved(_PINS_MOVED, _MOVED_SENTENCE) from error
     if same is not None:
         raise Same(same)
+
+
+def _counted(dataset, gathered, made, previous):
+    """Return Dataset.counts, with what the slot tells besides."""
+    from training.services.dataset_counts import counts
+
+    told = counts(made, previous, dataset.options)
+    describe = getattr(slot_work.of(dataset.slot), "describe", None)
+    if describe is None:
+        return told
+    more, warnings = describe(gathered, made, dataset.options)
+    return told | more | {"warnings": [*told["warnings"], *warnings]}
 
 
 def _finish(dataset, made, columns):

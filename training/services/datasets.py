@@ -196,6 +196,8 @@ def _frozen(dataset, report):
         except Moved:
             if attempt == MOST_ROUNDS - 1:
                 raise
+            # Which group something belongs to may follow from the groups there are already.
+            gathered = work.gather(dataset.options, sites, report)
         else:
             break
     dataset.refresh_from_db()

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from detection.models import Deployment, Incident
 from detection.services import serving
-from detection.slots import OBJECT_DETECTOR
+from detection.slots import OBJECT_DETECTOR, TASK_CLASSIFIER
 from hitlsite import jobs
 from hitlsite.errors import Conflict
 from review.models import TrainingItem
@@ -28,6 +28,9 @@ FRESH = timedelta(days=30)
 KIND = "live-rates"
 # Incidents are what people judge, and only detectors make them.
 WATCHED = (OBJECT_DETECTOR,)
+UNWATCHED = {
+    TASK_CLASSIFIER: "What people correct was chosen by the model's own doubt: it compares no two."
+}
 Status = TrainingItem.Status
 
 
@@ -149,7 +152,7 @@ def _go_back(told, at):
 def _why_not(slot, deployment, at):
     """Return why a deployment is not watched, "" where it is."""
     if slot not in WATCHED:
-        return "People give no verdicts on what this slot answers."
+        return UNWATCHED.get(slot, "People give no verdicts on what this slot answers.")
     if deployment is None:
         return "Nothing was deployed here."
     deployed = Promotion.objects.filter(deployment=deployment, act=Promotion.Act.PROMOTE)

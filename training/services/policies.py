@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from detection.slots import SLOTS
+from detection.slots import ALGORITHM_ALIASES, SLOTS
 from hitlsite import audit
 from hitlsite.errors import DomainError, Forbidden
 from hitlsite.models import Site
@@ -102,6 +102,7 @@ def save(policy, *, by=None):
     """
     if by is not None and not by.has_perm(CHANGE):
         raise Forbidden("Only admins change how models are trained.")
+    policy.algorithm = ALGORITHM_ALIASES.get(policy.algorithm, policy.algorithm)
     check(policy)
     before = RetrainingPolicy.objects.filter(pk=policy.pk).values(*TOLD).first() or {}
     after = {name: getattr(policy, name) for name in TOLD}

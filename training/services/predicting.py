@@ -70,7 +70,7 @@ class Models:
         return held.deployment, held.model
 
     def _loaded(self, place, deployment):
-        from training.learning import tabular
+        from detection.vision.tabular import model as tabular_model
 
         held = self._held.get(place)
         if held is not None and held.deployment.pk == deployment.pk:
@@ -79,7 +79,7 @@ class Models:
         if held is not None and time.monotonic() - failed_at < TRIED_AGAIN_SECONDS:
             return held
         try:
-            model = tabular.load(model_store.local_folder(deployment.files))
+            model = tabular_model.load(model_store.local_folder(deployment.files))
         except DomainError as error:
             if held is None:
                 raise

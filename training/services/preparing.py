@@ -10,18 +10,20 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from detection.slots import SLOTS
+from detection.slots import SLOTS, TASK_CLASSIFIER
 from hitlsite import audit, jobs
 from hitlsite.errors import Conflict, DomainError, NotFound
 from hitlsite.models import Job
 from training.models import Dataset, TrainingEvent, TrainingRun
 from training.selectors import training_status
-from training.selectors.new_samples import new_samples
+from training.selectors.new_samples import last_dataset, new_samples
 from training.services import datasets, runs, training_events
 
 logger = logging.getLogger(__name__)
 
 KIND = training_status.PREPARING
+# Which videos those were; what is rendered is known to the freeze itself.
+NOT_AGAIN = ("feature_sets", "synthetic_cameras")
 
 
 class _Elsewhere(Exception):
@@ -52,7 +54,7 @@ def ask(policy, *, trigger, by=None, force=False, algorithm="", label_source="")
         "force": force,
         "algorithm": algorithm or policy.algorithm,
         "parameters": parameters_for(policy, algorithm),
-        "options": {"label_source": source} if SLOTS[policy.slot].is_tabular else {},
+        "options": options_for(policy.slot, source),
         "n_samples": new_samples(policy.slot, source),
         "min_required": 0 if force else policy.min_samples,
     }
@@ -66,6 +68,20 @@ def ask(policy, *, trigger, by=None, force=False, algorithm="", label_source="")
 def parameters_for(policy, algorithm=""):
     """Return the policy's parameters; none for another algorithm than its own."""
     return policy.parameters if algorithm in ("", policy.algorithm) else {}
+
+
+def options_for(slot, label_source):
+    """Return what is frozen for a run that nobody is asked about.
+
+    Windows are cut as for the run before and by the same labels, of whatever was measured since.
+    """
+    if SLOTS[slot].is_tabular:
+        return {"label_source": label_source}
+    if slot != TASK_CLASSIFIER:
+        return {}
+    last = Dataset.objects.filter(pk=last_dataset(slot)).first()
+    options = last.options if last else {}
+    return {name: value for name, value in options.items() if name not in NOT_AGAIN}
 
 
 def busy(slot):

@@ -1,6 +1,8 @@
 """Whether a slot is trained tonight, decided once a night and written down whatever it is.
 
 The night is claimed by one conditional UPDATE, so that two workers that come at once train once.
+What learns online may be asked to learn more often than once a night: it then trains whenever its
+interval is over and there is enough that is new, and says at most once a night why it does not.
 What follows, freezing and starting, is a job of its own: see ``preparing``.
 """
 
@@ -20,6 +22,8 @@ from training.services import policies, preparing, run_window, training_events
 
 # Whatever is put off must still be decided before the window ends: beat looks every ten minutes.
 LAST_CALL = timedelta(minutes=20)
+ONLINE = "online"
+A_DAY = 24  # hours
 
 
 class Act(StrEnum):
@@ -63,7 +67,9 @@ def decide(slot, at, *, trigger=TrainingRun.Trigger.NIGHTLY):
     if decision.act == Act.NOTHING:
         return decision
     with transaction.atomic():
-        if not _claim(policy, decision.night):
+        # Of two workers that train by the hour, the second finds the job of the first.
+        is_free = decision.act == Act.TRAIN and _is_hourly(policy)
+        if not is_free and not _claim(policy, decision.night):
             return _decided(slot, decision.night)
         if decision.act == Act.TRAIN:
             return replace(decision, job=preparing.ask(policy, trigger=trigger))
@@ -76,6 +82,11 @@ def decide(slot, at, *, trigger=TrainingRun.Trigger.NIGHTLY):
             at=at,
         )
     return decision
+
+
+def _is_hourly(policy):
+    """Say whether a policy trains more than once a night."""
+    return policies.algorithm_of(policy) == ONLINE and policy.interval_hours < A_DAY
 
 
 def _claim(policy, night):
@@ -109,9 +120,13 @@ def _decision(policy, at):
     if night is None:
         message = "It is outside of its hours."
         return Decision(policy.slot, Act.NOTHING, "outside_window", message)
-    if policy.decided_for == night.day:
+    is_decided = policy.decided_for == night.day
+    if is_decided and not _is_hourly(policy):
         return _decided(policy.slot, night)
-    return _considered(policy, at, night)
+    decision = _considered(policy, at, night)
+    if is_decided and decision.act == Act.SKIP:
+        return replace(decision, act=Act.NOTHING)
+    return decision
 
 
 def _decided(slot, night):
@@ -166,7 +181,7 @@ def _due_at(policy, at):
     if last is None:
         return at
     since = last.created_at
-    if last.trigger == TrainingRun.Trigger.NIGHTLY:
+    if last.trigger == TrainingRun.Trigger.NIGHTLY and not _is_hourly(policy):
         night = run_window.current(policy, policies.zone_of(policy), since)
         since = night.begins if night else since
     return since + timedelta(hours=policy.interval_hours)

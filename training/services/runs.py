@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from detection.slots import SLOTS
+from detection.slots import ALGORITHM_ALIASES, SLOTS
 from hitlsite import audit, jobs
 from hitlsite.errors import Conflict, DomainError, Forbidden, NotFound
 from hitlsite.storage import disk_full
@@ -119,7 +119,7 @@ def _active(slot):
 
 def _algorithm(slot, wanted):
     known = SLOTS[slot].algorithms
-    wanted = wanted or known[0]
+    wanted = ALGORITHM_ALIASES.get(wanted, wanted) or known[0]
     if wanted not in known:
         raise DomainError(
             "algorithm_unknown",

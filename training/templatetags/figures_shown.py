@@ -9,6 +9,7 @@ NAMES = {
     "map50_95": "mAP50-95",
     "f1": "F1",
     "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
     "auc": "AUC",
     "false_positive_rate": "false positive rate",
     "false_negative_rate": "false negative rate",

@@ -21,6 +21,7 @@ from training.models import DatasetEntry
 from training.selectors import datasets as selectors
 from training.selectors import learning
 from training.services import datasets as service
+from training.views import windowed
 from training.views.pictured import Pictured, drawn_over
 
 DATASETS_SHOWN = 50
@@ -87,6 +88,7 @@ def dataset(request, pk):
     }
     if found.state == found.State.DONE:
         context |= _tables(found.counts) | _shown(request, found)
+        context |= windowed.context(found, context["tables"])
     if is_part:
         return render(request, "training/datasets/_dataset.html", context)
     return page(request, "training/datasets/detail.html", context)

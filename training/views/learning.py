@@ -6,11 +6,11 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from detection.slots import SLOTS
+from detection.slots import SLOTS, TASK_CLASSIFIER
 from hitlsite.errors import DomainError, NotFound
 from hitlsite.pages import page, permitted, see_other
 from training import tasks
-from training.forms import RunForm
+from training.forms import RunForm, TaskRunForm
 from training.models import TrainingRun
 from training.selectors import learning
 from training.services import runs
@@ -92,7 +92,8 @@ def _form_of(user, slot, refused):
 
 
 def _form(user, slot, data=None):
-    return RunForm(data, slot=slot, datasets=learning.datasets(user, slot.name))
+    made = TaskRunForm if slot.name == TASK_CLASSIFIER else RunForm
+    return made(data, slot=slot, datasets=learning.datasets(user, slot.name))
 
 
 @never_cache

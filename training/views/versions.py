@@ -12,14 +12,15 @@ from hitlsite.pages import page, permitted, see_other
 from hitlsite.streaming import streamed
 from training.forms import PromotionForm, ShareForm
 from training.selectors import learning
-from training.services import evaluations, promotion
+from training.services import evaluations, promotion, version_reports
 from training.views import live, plots
 from training.views.pictured import pictured
 
-FIGURES = ("map50", "map50_95", "macro_f1", "auc", "average_precision", "accuracy")
+FIGURES = ("map50", "map50_95", "macro_f1", "weighted_f1", "auc", "average_precision", "accuracy")
 FIGURES += ("precision", "recall", "f1", "false_positive_rate", "false_negative_rate")
 BETTER_WHEN_LOW = ("false_positive_rate", "false_negative_rate")
 KINDS = {"missed": "missed", "false": "not there", "wrong_class": "wrong class"}
+COLUMNS_SHOWN = 12
 CHUNK_BYTES = 256 * 1024
 
 _signed_in = permitted()
@@ -55,6 +56,8 @@ def _shown(request, found, *, refusal=None, forms=None, status=200):
         "confusion": plots.confusion(figures),
         "classes": _class_rows(figures, old),
         "mistakes": _mistakes(user, tested),
+        "importance": _importance(found),
+        "ablations": version_reports.ablations(found),
         **_done(found),
         "may_download": user.has_perm(learning.PROMOTE),
         "refusal": refusal,
@@ -138,6 +141,24 @@ def _mistakes(user, evaluation):
     return shown
 
 
+def _importance(version):
+    """Return what each column is worth with the ends of its bar in percent; None for none."""
+    told = version_reports.importance(version)
+    if told is None or not told["columns"]:
+        return None
+    most = max([abs(row["fall"]) + row["spread"] for row in told["columns"]] + [1e-9])
+    rows = [
+        {
+            **row,
+            "bar": round(100 * max(row["fall"], 0.0) / most, 2),
+            "low": round(100 * max(row["fall"] - row["spread"], 0.0) / most, 2),
+            "high": round(100 * max(row["fall"] + row["spread"], 0.0) / most, 2),
+        }
+        for row in told["columns"]
+    ]
+    return {**told, "first": rows[:COLUMNS_SHOWN], "rest": rows[COLUMNS_SHOWN:]}
+
+
 def _kind(mistake):
     return "missed" if mistake["kind"] == "missed" else "wrong"
 
@@ -146,8 +167,17 @@ def _kind(mistake):
 @require_safe
 def version_file(request, pk, name):
     """Stream one file of a version to those who may deploy it."""
-    found = learning.model_version(request.user, pk)
-    learning.require(request.user, learning.PROMOTE, "Only admins download models.")
+    return version_download(request, request.user, pk, name)
+
+
+def version_download(request, user, pk, name):
+    """Return the answer that streams a file of a version.
+
+    Raises:
+        NotFound, Forbidden.
+    """
+    found = learning.model_version(user, pk)
+    learning.require(user, learning.PROMOTE, "Only admins download models.")
     row = next((row for row in found.files if row["name"] == name), None)
     if row is None or not default_storage.exists(row["path"]):
         raise NotFound(f"{found} has no file {name[:100]}.", code="file_missing")

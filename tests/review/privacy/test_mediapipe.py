@@ -3,26 +3,28 @@
 import os
 import signal
 import struct
-import sys
-import textwrap
 import threading
 
 import numpy as np
 import pytest
 
+from detection.vision import mediapipe_process
+from detection.vision.mediapipe_pipe import ANSWER, FAILURE, HELLO
 from review.privacy import mediapipe_faces
 from review.privacy.faces import FaceScanner
-from review.privacy.mediapipe_child import ANSWER, ANSWER_MAGIC, FACE, FACES, FAILURE, HELLO
+from review.privacy.mediapipe_child import FACE
 from review.privacy.mediapipe_faces import MediapipeError, MediapipeFaces
+from tests.detection.vision.mediapipe_children import (
+    HELLO_ANSWER,
+    answer,
+    command,
+    dies_once,
+    writes,
+)
 from tests.review.privacy.drawing import ColourDetector, read_clip, scene, write_clip, write_image
 
 MODEL = "blaze_face_short_range.tflite"
-HELLO_ANSWER = ANSWER.pack(ANSWER_MAGIC, HELLO, 1) + b"\1"
 ONE_FACE = FACE.pack(0.25, 0.25, 0.5, 0.75, 0.9)
-
-
-def answer(content, kind=FACES, magic=ANSWER_MAGIC, length=None):
-    return ANSWER.pack(magic, kind, len(content) if length is None else length) + content
 
 
 @pytest.fixture
@@ -31,33 +33,13 @@ def child(tmp_path):
     made = []
 
     def making(body, *, hello=HELLO_ANSWER, **limits):
-        script = tmp_path / f"child-{len(made)}.py"
-        script.write_text(
-            "import os, struct, sys, time\n"
-            f"os.write(1, {hello!r})\n"
-            "def read(count):\n"
-            "    parts = b''\n"
-            "    while len(parts) < count:\n"
-            "        part = os.read(0, count - len(parts))\n"
-            "        if not part: sys.exit()\n"
-            "        parts += part\n"
-            "    return parts\n"
-            "while True:\n"
-            "    _, height, width = struct.unpack('<4sII', read(12))\n"
-            "    read(height * width * 3)\n" + textwrap.indent(textwrap.dedent(body), "    ")
-        )
-        made.append(
-            MediapipeFaces(tmp_path / MODEL, 0.4, command=(sys.executable, str(script)), **limits)
-        )
+        code = command(tmp_path, body, hello=hello)
+        made.append(MediapipeFaces(tmp_path / MODEL, 0.4, command=code, **limits))
         return made[-1]
 
     yield making
     for one in made:
         one.close()
-
-
-def writes(content):
-    return f"os.write(1, {content!r})"
 
 
 def test_faces_come_back_clipped_to_the_picture(child):
@@ -116,15 +98,7 @@ def test_a_process_that_hangs_is_killed(child):
 
 
 def test_a_process_that_dies_is_started_once_more_for_the_picture(child, tmp_path):
-    once = tmp_path / "died"
-    detector = child(
-        f"""
-        if not os.path.exists({str(once)!r}):
-            open({str(once)!r}, "w").close()
-            os._exit(9)
-        {writes(answer(ONE_FACE))}
-        """
-    )
+    detector = child(dies_once(tmp_path, writes(answer(ONE_FACE))))
     assert len(detector.faces(scene())) == 1
 
 
@@ -152,7 +126,7 @@ def test_a_fork_keeps_nothing_of_its_parent_s_process(monkeypatch, tmp_path):
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
-        os.write(writing, str(len(mediapipe_faces._kept)).encode())
+        os.write(writing, str(len(mediapipe_process._kept)).encode())
         os._exit(0)
     os.waitpid(pid, 0)
     assert os.read(reading, 10) == b"0"

@@ -1,5 +1,7 @@
 """Splits are for ever, whole groups, and the same whatever the order."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +94,22 @@ def test_the_last_group_fills_what_is_empty():
     made = [Group("old", {"": 5}), Group("older", {"": 5}), Group("new", {"": 1})]
 
     assert assign(made, {"old": TRAIN, "older": VAL}, key="slot")["new"] == TEST
+
+
+@pytest.mark.parametrize(
+    "shares", [{TRAIN: 0.5, VAL: 0.3, TEST: 0.2}, {TRAIN: 0.8, VAL: 0.1, TEST: 0.1}]
+)
+def test_other_shares_are_come_near_as_well(shares):
+    made = [Group(f"video {number}", {"work": 3, "idle": 1}) for number in range(400)]
+
+    counts = Counter(assign(made, {}, key="slot", shares=shares).values())
+
+    for split, share in shares.items():
+        assert abs(counts[split] / len(made) - share) < 0.02
+
+
+@given(groups)
+def test_the_usual_shares_need_not_be_named(made):
+    usual = {TRAIN: 0.70, VAL: 0.15, TEST: 0.15}
+
+    assert assign(made, {}, key="slot", shares=usual) == assign(made, {}, key="slot")

@@ -11,6 +11,7 @@ from django.utils import timezone
 from detection.models import Deployment
 from detection.services import deployments, model_store
 from detection.slots import LOD_POLICY, SLOTS
+from detection.vision.tabular import model as tabular_model
 from hitlsite.errors import Conflict, DomainError, Forbidden
 from tests.detection.uploading import Phone
 from training.learning import tabular
@@ -33,7 +34,7 @@ def trained(folder, *, labels=("0", "2"), algorithm="logistic"):
     said = np.where(features[:, 0] > 0, labels[1], labels[0])
     folder.mkdir(exist_ok=True)
     model = tabular.fit(features, said, algorithm, columns=COLUMNS)
-    names = tabular.save(model, folder)
+    names = tabular_model.save(model, folder)
     return model_store.keep([folder / name for name in names])
 
 
@@ -70,8 +71,8 @@ def test_an_answer_names_label_probability_and_deployment(files, admin_user):
 
 def test_a_model_is_loaded_once(files, admin_user, monkeypatch):
     loads = []
-    load = tabular.load
-    monkeypatch.setattr(tabular, "load", lambda folder: loads.append(folder) or load(folder))
+    load = tabular_model.load
+    monkeypatch.setattr(tabular_model, "load", lambda folder: loads.append(folder) or load(folder))
     deployed(files)
     for _ in range(3):
         predicting.predict(LOD_POLICY, [ROW], admin_user)

@@ -192,10 +192,10 @@ def test_a_night_learns_real_rows(policy, site, admin_user):
 
 
 def test_a_slot_that_nothing_learns_in_is_refused(site):
-    from detection.slots import TASK_CLASSIFIER
+    from detection.slots import POSE_ANOMALY
 
-    RetrainingPolicy.objects.create(slot=TASK_CLASSIFIER)
-    job = preparing.ask(policies.policy_of(TASK_CLASSIFIER), trigger="api")
+    RetrainingPolicy.objects.create(slot=POSE_ANOMALY)
+    job = preparing.ask(policies.policy_of(POSE_ANOMALY), trigger="api")
     assert preparing.carry_out(job.pk).reason == "slot_not_trainable"
 
 

@@ -6,6 +6,7 @@ import pytest
 from detection.models import Prediction
 from detection.services import deployments, model_store
 from detection.slots import INCIDENT_TRIAGE
+from detection.vision.tabular import model as tabular_model
 from review.models import TrainingItem
 from review.ranking import priority
 from tests import factories
@@ -32,7 +33,7 @@ def serving(folder, *, role="champion", sign=1.0, algorithm="logistic"):
     labels = np.where(sign * (scores - 0.5) > 0, "confirmed", "rejected")
     folder.mkdir()
     model = tabular.fit(features, labels, algorithm, columns=COLUMNS)
-    files = model_store.keep([folder / name for name in tabular.save(model, folder)])
+    files = model_store.keep([folder / name for name in tabular_model.save(model, folder)])
     return deployments.activate(
         INCIDENT_TRIAGE,
         role=role,

@@ -62,11 +62,13 @@ class Gathered:
         candidates: in an order that does not depend on the machine.
         taxonomy: rows as in Dataset.taxonomy, in the order of the outputs.
         left_out: {reason: how many}.
+        about: what the slot's own ``describe`` is told of all of them.
     """
 
     candidates: list[Candidate]
     taxonomy: list[dict]
     left_out: dict[str, int] = field(default_factory=dict)
+    about: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +140,10 @@ class Report(Protocol):
 class SlotWork(Protocol):
     """What a module of this package has; ``Scores`` is whatever it makes of them itself.
 
-    It may have two more: ``clean_options(options)`` for what a freeze is asked for, and
-    ``inputs(parameters)`` for what decides a run beside its parameters, as plain values.
+    It may have three more: ``clean_options(options, sites)`` for what a freeze is asked for;
+    ``describe(gathered, draft, options)``, which returns what else Dataset.counts has and
+    sentences to warn by; and ``inputs(parameters)`` for what decides a run beside its parameters,
+    as plain values.
     """
 
     def gather(self, options: dict, sites: Iterable, report: Report) -> Gathered:

@@ -16,7 +16,9 @@ CONFIRMED, REJECTED = "confirmed", "rejected"
 _PAGE = 500
 
 
-clean_options = tables.clean_options
+def clean_options(options, sites):
+    """Return the options of a freeze; it has none of its own."""
+    return tables.clean_options(options)
 
 
 def gather(options, sites, report):

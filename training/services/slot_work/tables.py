@@ -10,6 +10,8 @@ import json
 from detection.slots import SLOTS
 from hitlsite import storage
 from hitlsite.errors import DomainError
+from training.learning.gate import Slice
+from training.learning.paired import ClassF1, MacroF1
 from training.models import Dataset, DatasetEntry
 from training.services.slot_work import Form, Trained
 
@@ -77,7 +79,7 @@ def clean(slot, algorithm, parameters, **defaults):
     Raises:
         DomainError: algorithm_unknown, parameters_invalid.
     """
-    from training.learning import tabular_parameters
+    from detection.vision.tabular import parameters as tabular_parameters
 
     known = SLOTS[slot].algorithms
     if algorithm not in known:
@@ -90,6 +92,7 @@ def clean(slot, algorithm, parameters, **defaults):
 
 def train(run, columns, folder, report):
     """Train on a run's dataset and leave the files in ``folder``; return Trained."""
+    from detection.vision.tabular import model as tabular_model
     from training.learning import tabular
 
     report.stage(run.Stage.TRAINING)
@@ -105,7 +108,7 @@ def train(run, columns, folder, report):
     )
     report.log(f"{run.algorithm}: {model.rows} rows, classes {', '.join(model.classes)}")
     _validate(run, model, columns, report)
-    files = tabular.save(model, folder)
+    files = tabular_model.save(model, folder)
     report.progress(1, 1)
     sha256 = storage.sha256_of(folder / files[0])
     form = Form(run.algorithm, model.backend, files, sha256)
@@ -124,12 +127,12 @@ def _validate(run, model, columns, report):
 
 def score(subject, dataset, entries, report):
     """Return what a subject says of entries; None says what is most frequent in training."""
-    from training.learning import tabular
+    from detection.vision.tabular import model as tabular_model
 
     if subject is None:
         answer = [[most_frequent(dataset), 1.0]]
         return {entry.position: answer for entry in entries}
-    model = tabular.load(subject.folder)
+    model = tabular_model.load(subject.folder)
     report.progress(0, len(entries), f"{subject.name} on {len(entries)} rows")
     found = model.probabilities(table_of([entry.label for entry in entries], model.columns))
     report.progress(len(entries), len(entries))
@@ -189,3 +192,33 @@ def figures(dataset, entries, scores, **options):
         [entry.position for entry in entries],
         **options,
     )
+
+
+def paired(dataset, entries, champion, challenger, *, by_camera=False):
+    """Return (macro F1, slices): the F1 of every class, and of cameras the macro F1 if asked."""
+    import numpy as np
+
+    classes = classes_of(dataset, champion, challenger)
+    truths = [entry.label["label"] for entry in entries]
+    classes += sorted(set(truths) - set(classes))
+    place = {name: number for number, name in enumerate(classes)}
+    true = np.array([place[name] for name in truths], dtype=int)
+    answers = [matrix(entries, one, classes).argmax(axis=1) for one in (champion, challenger)]
+    group, groups = numbered_groups(entries)
+
+    def confusions(chosen=slice(None)):
+        found = np.zeros((2, groups, len(classes), len(classes)))
+        for model, answered in enumerate(answers):
+            np.add.at(found[model], (group[chosen], true[chosen], answered[chosen]), 1.0)
+        return found
+
+    whole = confusions()
+    of_classes = [(name, ClassF1(whole, place[name])) for name in classes]
+    slices = [Slice("class", name, one.items, one) for name, one in of_classes if one.items]
+    if by_camera:
+        cameras = {entry.camera_id: str(entry.camera) for entry in entries if entry.camera_id}
+        camera_ids = np.array([entry.camera_id or 0 for entry in entries], dtype=int)
+        for pk, name in sorted(cameras.items()):
+            one = MacroF1(confusions(camera_ids == pk))
+            slices.append(Slice("camera", name, one.items, one))
+    return MacroF1(whole), slices

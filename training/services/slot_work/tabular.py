@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 
 from detection.slots import LOD_POLICY
 from hitlsite.errors import DomainError
-from training.learning.gate import Slice
-from training.learning.paired import ClassF1, MacroF1
 from training.models import DatasetEntry, RetrainingPolicy, TabularSample
 from training.selectors.new_samples import SOURCES
 from training.services.slot_work import Candidate, Gathered, tables
@@ -19,7 +17,7 @@ Source = TabularSample.LabelSource
 _MOST_GROUP_CHARACTERS = 120
 
 
-def clean_options(options):
+def clean_options(options, sites):
     """Return the options of a freeze.
 
     Raises:
@@ -134,20 +132,4 @@ def figures(dataset, entries, scores):
     return tables.figures(dataset, entries, scores, figure="macro_f1")
 
 
-def paired(dataset, entries, champion, challenger):
-    """Return (macro F1, the F1 of every class)."""
-    import numpy as np
-
-    classes = tables.classes_of(dataset, champion, challenger)
-    truths = [entry.label["label"] for entry in entries]
-    classes += sorted(set(truths) - set(classes))
-    place = {name: number for number, name in enumerate(classes)}
-    true = np.array([place[name] for name in truths], dtype=int)
-    group, groups = tables.numbered_groups(entries)
-    confusions = np.zeros((2, groups, len(classes), len(classes)))
-    for model, scores in enumerate((champion, challenger)):
-        answered = tables.matrix(entries, scores, classes).argmax(axis=1)
-        np.add.at(confusions[model], (group, true, answered), 1.0)
-    of_classes = [(name, ClassF1(confusions, place[name])) for name in classes]
-    slices = [Slice("class", name, one.items, one) for name, one in of_classes if one.items]
-    return MacroF1(confusions), slices
+paired = tables.paired
