@@ -73,7 +73,7 @@ def evaluate(folder, *, champion, challenger, seed=0, progress=lambda done, tota
     for group, picture in enumerate(labelled.pictures):
         image = _read(picture.path)
         found = tuple(by_class(detector.detect(image, 0.0)) for detector in detectors)
-        figures.add_picture(group, _truths(picture, labelled.class_names), found)
+        figures.add_picture(group, truths_of(picture, labelled.class_names), found)
         boxes += len(picture.boxes)
         progress(group + 1, len(labelled.pictures))
     at50 = figures.of_classes(MAP50)
@@ -131,7 +131,8 @@ def _read(path):
     return image
 
 
-def _truths(picture, class_names):
+def truths_of(picture, class_names):
+    """Return {class name: boxes (n, 4)} of a labelled picture, of the classes that are whole."""
     labelled = picture.exhaustive or class_names
     boxes = {class_names[label]: [] for label in labelled}
     for box in picture.boxes:
