@@ -69,7 +69,14 @@ def by_commands(labelled, site, folder):
             camera=f"Films {number}",
         )
     dataset = folder / "dataset"
-    command("build_task_dataset", folder, features=tables, label_set=QUESTION, output=dataset)
+    command(
+        "build_task_dataset",
+        folder,
+        features=tables,
+        label_set=QUESTION,
+        site=site.name,
+        output=dataset,
+    )
     command(
         "train_task_classifier",
         folder,
@@ -140,7 +147,7 @@ def test_commands_and_api_learn_the_same_and_serve_it(
     )
     film, _ = labelled[0]
     over_file = command("classify", tmp_path, video=film, model="latest")
-    assert over_file["model"] == version.name
+    assert over_file["model"]["name"] == version.name
     assert over_file["latency"]["median"] > 0
     told = [(row["t"], row["label"], row["confidence"]) for row in over_file["samples"]]
     assert told == watched(film, site)
