@@ -29,6 +29,8 @@ from hitlsite.errors import Forbidden, NotFound
 
 PATH = re.compile(r"/api/v1/cameras/[0-9]{1,18}/stream/?")
 SEE = ("detection.view_camera", "detection.view_tasklog")
+# Told to those alone who may see them elsewhere too.
+SEE_TOO = {"caption": "detection.view_caption", "incident": "detection.view_incident"}
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 RETRY_MILLISECONDS = 2000
 LOOK_SECONDS = 1.0
@@ -39,8 +41,8 @@ LONGEST_SECONDS = 600.0
 MOST_A_PERSON, MOST_IN_ALL = 6, 100
 TRY_AGAIN_SECONDS = 60
 # What the view tells the application in front of it; no client sees these.
-_LISTENER, _CAMERA, _PLACE = b"x-listener", b"x-camera", b"x-place"
-_INTERNAL = {_LISTENER, _CAMERA, _PLACE}
+_LISTENER, _CAMERA, _PLACE, _HIDES = b"x-listener", b"x-camera", b"x-place", b"x-hides"
+_INTERNAL = {_LISTENER, _CAMERA, _PLACE, _HIDES}
 
 
 class AnyAccept(BaseContentNegotiation):
@@ -84,9 +86,9 @@ class CameraStreamView(APIView):
         if not request.user.has_perms(SEE):
             raise Forbidden("You may not see what people do before cameras.")
         place = task_feed.read_place(request.headers.get("Last-Event-ID"))
-        feed = task_feed.Feed(
-            camera.pk, task_model=request.query_params.get("task_model", ""), place=place
-        )
+        hides = [kind for kind, may in SEE_TOO.items() if not request.user.has_perm(may)]
+        task_model = request.query_params.get("task_model", "")
+        feed = task_feed.Feed(camera.pk, task_model=task_model, place=place, hides=hides)
         begin = f"retry: {RETRY_MILLISECONDS}\nid: {feed.place}\n\n"
         answer = HttpResponse(begin + spelled(feed.look()), content_type=CONTENT_TYPE)
         answer["Cache-Control"] = "no-store"
@@ -94,6 +96,7 @@ class CameraStreamView(APIView):
         answer["X-Listener"] = str(request.user.pk)
         answer["X-Camera"] = str(camera.pk)
         answer["X-Place"] = str(feed.place)
+        answer["X-Hides"] = ",".join(hides)
         return answer
 
 
@@ -162,7 +165,7 @@ class CameraStreams:
                     return
                 text, place = answer.news, answer.told[_PLACE]
             else:
-                text, place = await _in_thread(_look, scope, answer.told[_CAMERA], place)
+                text, place = await _in_thread(_look, scope, answer.told, place)
             if not text and time.monotonic() - spoke >= HEARTBEAT_SECONDS:
                 text = ": still here\n\n"
             if text:
@@ -203,14 +206,19 @@ class _Answer:
         await send({"type": "http.response.body", "body": self._body, "more_body": goes_on})
 
 
-def _look(scope, camera, place):
-    """Return (events as text, the place behind them)."""
+def _look(scope, told, place):
+    """Return (events as text, the place behind them).
+
+    Args:
+        told: headers of what the view answered.
+    """
     from django.http import QueryDict
 
     task_model = QueryDict(scope["query_string"]).get("task_model", "")
     try:
         start = task_feed.read_place(place.decode())
-        feed = task_feed.Feed(int(camera), task_model=task_model, place=start)
+        camera, hides = int(told[_CAMERA]), told[_HIDES].decode().split(",")
+        feed = task_feed.Feed(camera, task_model=task_model, place=start, hides=hides)
         events = feed.look()
     except (DatabaseError, NotFound):
         return "", place  # the next check says it, or it was a moment's trouble

@@ -9,12 +9,14 @@ from django.conf import settings
 
 from detection.models import Footage
 from detection.services import deployments, model_store, serving, sources
+from detection.slots import OBJECT_DETECTOR
 from hitlsite.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
 SAMPLE_FRAMES = 16
 KEPT_DETECTORS = 4
+MEASURING_FORM = {"backend": "openvino", "precision": "f32"}
 _kept = OrderedDict()
 _estimators = {}
 _lock = threading.Lock()
@@ -141,6 +143,35 @@ def load(spec, *, pinned=None, frames=(), shape=None, classes=()):
 
 def _key(spec, shape, form):
     return spec, shape, tuple(sorted(form.items())), str(settings.MODEL_DIR)
+
+
+def measuring_detector(wanted):
+    """Return (the detector that measures features, its promoted deployment or None).
+
+    Models learn from what it finds, so it does not depend on what is quick on some machine or in
+    some session: it is what is promoted, in its form, or the weights that serve, in the exact one.
+
+    Args:
+        wanted: what the camera asks for; motion tells no objects apart, so that such a camera is
+            measured by what the setting names.
+
+    Raises:
+        DomainError: the weights are missing, unreadable or unsafe.
+    """
+    is_free = (wanted or "") in serving.NO_OWN_CHOICE
+    deployment = serving.champion(OBJECT_DETECTOR) if is_free else None
+    if deployment is not None:
+        return load_deployment(deployment), deployment
+    spec = measuring_spec(wanted)
+    # A folder holds one form only.
+    is_folder = (settings.MODEL_DIR / spec).is_dir() and spec not in ("auto", "motion")
+    return load(spec, pinned=None if is_folder else MEASURING_FORM), None
+
+
+def measuring_spec(wanted):
+    """Return which weights measure where nothing is promoted."""
+    spec = spec_of(wanted)
+    return settings.DETECTOR if spec == "motion" else spec
 
 
 def person_detector():

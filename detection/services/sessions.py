@@ -62,7 +62,11 @@ class CameraSession:
         self._fps, self._size = fps, size
         self._detector = SharedDetector(detector)
         self.pipeline = _make_pipeline(footage, self._detector, fps, size)
-        self.tasks = TaskWatch(self._detector, source_fps=self.source.average_fps)
+        self.tasks = TaskWatch(
+            self._detector,
+            wanted=footage.configuration.get("detector"),
+            source_fps=self.source.average_fps,
+        )
         wants_words = footage.configuration.get("classifies_tasks")
         self._captioner = Captioner.for_footage(footage) if wants_words else None
         self.engine = make_engine(footage, config, fps, size)

@@ -68,7 +68,7 @@ def read_place(text):
         footage, is_over, row, sample, incident, caption, *span = told
         is_sound = all(_is_count(one) for one in (footage, row, sample, incident))
         is_sound = is_sound and is_over in (0, 1) and _is_number(caption) and _is_span(span)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError, OverflowError):
         return None
     if not is_sound:
         return None
@@ -105,14 +105,16 @@ class Feed:
 
     Args:
         task_model: name of a deployment; "" or "latest" for whatever serves the camera.
-        place: how far the reader had read; from now on where it is None.
+        place: how far the reader had read; from now on where it is None. What it says of another
+            camera's footage counts for nothing.
+        hides: kinds that the reader may not see: "incident", "caption".
 
     Raises:
         NotFound: task_model_unknown.
     """
 
-    def __init__(self, camera_id, *, task_model="", place=None):
-        self._camera_id = camera_id
+    def __init__(self, camera_id, *, task_model="", place=None, hides=()):
+        self._camera_id, self._hides = camera_id, hides
         self._said = TaskLog.objects.filter(deployment__slot=TASK_CLASSIFIER)
         if task_model in ("", LATEST):
             # What looks on in shadow is not what the camera says.
@@ -124,7 +126,15 @@ class Feed:
                 message = f"There is no deployed task model {task_model[:60]!r}."
                 raise NotFound(message, code="task_model_unknown")
             self._said = self._said.filter(deployment__name=task_model)
-        self.place = place or self._now()
+        self.place = self._checked(place) if place else self._now()
+
+    def _checked(self, place):
+        """Return a place that a client may have made up, in footage of this camera only.
+
+        Behind any other, or one that is gone, the camera's next one is told.
+        """
+        own = Footage.objects.filter(pk=place.footage, camera=self._camera_id)
+        return place if own.exists() else Place(place.footage, is_over=True)
 
     def _now(self):
         """Return where somebody begins who has read nothing.
@@ -188,6 +198,8 @@ class Feed:
         ]
 
     def _incidents(self, footage_id, after):
+        if "incident" in self._hides:
+            return IncidentEvent.objects.none()
         kinds = (IncidentEvent.Kind.OPENED, IncidentEvent.Kind.CLOSED)
         found = IncidentEvent.objects.filter(
             incident__footage=footage_id, kind__in=kinds, pk__gt=after
@@ -201,7 +213,7 @@ class Feed:
 
         builder = SpanBuilder()
         builder.restore(list(place.span))
-        captions = _captions(place, rows)
+        captions = [] if "caption" in self._hides else _captions(place, rows)
         for _, _, act in merge(_timed(_samples(rows, place), 1), _timed(incidents, 0), key=_when):
             if isinstance(act, IncidentEvent):
                 place = replace(place, incident=act.pk)

@@ -8,6 +8,8 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from detection.models import Deployment, Segment
 from detection.selectors import challenger
 from detection.services import model_store, serving
@@ -40,18 +42,30 @@ def for_camera(camera_id):
     return serving.for_camera(camera_id, slot=TASK_CLASSIFIER), looks_on
 
 
+def load(folder):
+    """Return the TaskPredictor in a folder.
+
+    Raises:
+        DomainError: artifact_missing, artifact_damaged, artifact_refused.
+    """
+    from detection.vision import libraries
+
+    libraries.prepare(settings.CACHE_DIR)
+    from detection.vision.task_predictor import TaskPredictor
+
+    return TaskPredictor.load(folder)
+
+
 def predictor_of(deployment):
     """Return the TaskPredictor of a deployment, loaded on first use in this process.
 
     Raises:
         DomainError: artifact_missing, artifact_damaged, artifact_refused.
     """
-    from detection.vision.task_predictor import TaskPredictor
-
     key = deployment.pk, tuple(row["sha256"] for row in deployment.files)
     with _lock:
         if key not in _kept:
-            _kept[key] = TaskPredictor.load(model_store.local_folder(deployment.files))
+            _kept[key] = load(model_store.local_folder(deployment.files))
         _kept.move_to_end(key)
         while len(_kept) > KEPT_PREDICTORS:
             _kept.popitem(last=False)

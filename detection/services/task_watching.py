@@ -69,6 +69,7 @@ class TaskWatch:
 
     Args:
         detector: the session's SharedDetector.
+        wanted: the detector that the camera asks for.
         source_fps: frames a second of the source, None where nobody knows.
 
     Attributes:
@@ -76,8 +77,9 @@ class TaskWatch:
         seconds: spent on features and samples so far.
     """
 
-    def __init__(self, detector, *, source_fps=None):
-        self._detector, self._source_fps = detector, source_fps
+    def __init__(self, detector, *, wanted="auto", source_fps=None):
+        self._detector, self._wanted, self._source_fps = detector, wanted, source_fps
+        self._measuring = None
         self._streams, self._left, self._extractor, self._sampler = [], [], None, None
         self._mode, self._rate, self._failures, self._restored = "", None, 0, {}
         self._stored_at = time.monotonic()
@@ -99,9 +101,12 @@ class TaskWatch:
         sentences = list(trouble)
         if not served:
             self._rest()
-        elif not self._is_serving(served):
+        else:
             try:
-                self._begin(served, sentences)
+                if self._is_serving(served):
+                    self._extract(self._mode)
+                else:
+                    self._begin(served, sentences)
             except DomainError as error:
                 sentences.append(error.message)
                 self._rest()
@@ -137,12 +142,26 @@ class TaskWatch:
 
     def _extract(self, mode):
         """Have an extractor of this mode, the one of before where it is."""
-        if self._extractor is not None and self._mode == mode:
+        measuring = None if mode == "mediapipe" else self._what_measures()
+        if self._extractor is not None and (self._mode, self._measuring) == (mode, measuring):
             return
-        self._extractor = make_extractor(mode, self._detector)
-        if self._restored.get("mode") == mode:
-            self._extractor.restore(self._restored["extractor"])
-        self._mode = mode
+        before = self._restored
+        if self._extractor is not None:
+            before = {"mode": self._mode, "extractor": self._extractor.state()}
+        self._extractor = make_extractor(mode, measuring)
+        if before.get("mode") == mode:
+            self._extractor.restore(before["extractor"])
+        self._mode, self._measuring = mode, measuring
+
+    def _what_measures(self):
+        """Return the detector that measures: the session's own where it is the very same."""
+        found, _ = inference.measuring_detector(self._wanted)
+        if found.backend == "motion":
+            raise DomainError(
+                "features_differ",
+                "The classifier needs a detector that tells objects apart; motion does not.",
+            )
+        return self._detector if _form_of(found) == _form_of(self._detector) else found
 
     def _streams_of(self, served, sentences):
         before = {one.deployment.pk: one for one in self._streams}
@@ -219,10 +238,10 @@ class TaskWatch:
 
 
 def make_extractor(mode, detector):
-    """Return a FeatureExtractor for a session with this detector.
+    """Return a FeatureExtractor.
 
     Raises:
-        DomainError: mediapipe_unavailable, features_differ.
+        DomainError: mediapipe_unavailable.
     """
     from detection.vision import landmarks
     from detection.vision.task_features import FeatureExtractor
@@ -230,21 +249,12 @@ def make_extractor(mode, detector):
     landmarker = None
     if mode != "yolo":
         landmarker = landmarks.kept(settings.MODEL_DIR, is_on=settings.MEDIAPIPE)
-    measuring = _measuring_detector(detector) if mode != "mediapipe" else None
-    return FeatureExtractor(mode, landmarker=landmarker, detector=measuring)
+    return FeatureExtractor(mode, landmarker=landmarker, detector=detector)
 
 
-def _measuring_detector(detector):
-    """Return what measures a session that has this detector: motion tells no objects apart."""
-    if detector.backend != "motion":
-        return detector
-    other = inference.person_detector()
-    if other is None:
-        raise DomainError(
-            "features_differ",
-            "The classifier needs a detector that tells objects apart; motion does not.",
-        )
-    return other
+def _form_of(detector):
+    names = ("weights_sha256", "backend", "input_size", "precision")
+    return tuple(getattr(detector, name, None) for name in names)
 
 
 def _mode_of(served):

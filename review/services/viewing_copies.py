@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -180,10 +180,9 @@ def _store(copy, stored, made, made_from):
     """End the job with the stored file, unless a zone was drawn while it was made."""
     path, sha256, byte_count = stored
     dropped = copy.path if copy.path != path else ""
-    with transaction.atomic():
+    with _deleted_on_refusal(path), transaction.atomic():
         footage = Footage.objects.select_related("camera__site").get(pk=copy.footage_id)
         if fingerprint(footage) != made_from:
-            transaction.on_commit(lambda: delete_unused(path), robust=True)
             raise DomainError("zones_changed", "A private zone was changed while it was made.")
         jobs.finish(
             copy,
@@ -199,6 +198,16 @@ def _store(copy, stored, made, made_from):
         detail = {"footage": footage.pk, "sha256": sha256, "regions": made.regions}
         audit.record("viewing_copy_made", copy, site=footage.camera.site, detail=detail)
         transaction.on_commit(lambda: delete_unused(dropped), robust=True)
+
+
+@contextmanager
+def _deleted_on_refusal(path):
+    """Delete a stored copy that its row did not come to stand on; a rollback would forget to."""
+    try:
+        yield
+    except (DomainError, jobs.LeaseLost):
+        delete_unused(path)
+        raise
 
 
 @transaction.atomic

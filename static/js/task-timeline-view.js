@@ -8,6 +8,7 @@ import { clamp, clock } from "./task-timeline-spans.js";
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 const TICK_PX = 76;
+const TEXT_PX = 40; // of a tick's time, which is cut at the end of the video
 const CLOSEST_PX_PER_SECOND = 400;
 const TONES = 9;
 
@@ -101,7 +102,9 @@ export class TimelineView extends EventTarget {
     this.drawn = key;
     const ticks = [];
     for (let number = from; number <= to; number += 1) {
-      const tick = element("span", { class: "tl-tick" }, clock(number * step, step < 1 ? 1 : 0));
+      const room = (this.duration - number * step) * perSecond;
+      const text = room < TEXT_PX ? "" : clock(number * step, step < 1 ? 1 : 0);
+      const tick = element("span", { class: "tl-tick" }, text);
       tick.style.left = `${(100 * number * step) / this.duration}%`;
       ticks.push(tick);
     }

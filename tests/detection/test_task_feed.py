@@ -192,10 +192,32 @@ class TestGoingOn:
             str(Place(1, row=-1)),
             str(Place(1, span=("a", 0.0, 0.0, 0, 0.0, 1.0))),
             str(Place(1, caption=float("nan"))),
+            str(Place(1, caption=10**320)),
         ],
     )
     def test_a_place_that_is_none_of_ours_is_no_place(self, text):
         assert read_place(text) is None
+
+    def test_a_place_in_another_cameras_footage_tells_nothing_of_it(self, row, champion):
+        """Anybody can write an id; whoever names a foreign film goes on with the own ones."""
+        story(row, champion)
+        other = factories.camera(site=factories.site())
+        own = factories.footage(other)
+        factories.segment(own, state=Segment.State.RUNNING)
+        say(own, champion, (2.0, "idle", 0.9))
+        events = listened(Feed(other.pk, place=Place(row.pk)))
+        assert {event.told["footage"] for event in events} == {own.pk}
+
+    def test_behind_footage_that_is_gone_the_next_one_is_told(self, row, champion):
+        say(row, champion, (2.0, "idle", 0.9))
+        gone = factories.footage(row.camera)
+        place = Place(gone.pk, row=3, sample=1)
+        gone.delete()
+        later = factories.footage(row.camera)
+        factories.segment(later, state=Segment.State.RUNNING)
+        say(later, champion, (2.0, "work", 0.9))
+        events = listened(Feed(row.camera_id, place=place))
+        assert [event.told["footage"] for event in events] == [later.pk]
 
     def test_a_place_comes_back_as_it_was(self):
         place = Place(3, True, 5, 7, 11, 2.5, ("ruhig ü", 1.0, 2.0, 3, 2.25, 0.5))
@@ -270,6 +292,23 @@ class TestDoor:
             group.permissions.remove(group.permissions.get(codename="view_tasklog"))
         client.force_login(reviewer)
         assert self.ask(client, row.camera).status_code == 403
+
+    @pytest.mark.parametrize(
+        ("codename", "hidden"), [("view_caption", "caption"), ("view_incident", "incident")]
+    )
+    def test_what_somebody_may_not_see_elsewhere_is_not_told_here(
+        self, client, row, reviewer, champion, codename, hidden
+    ):
+        story(row, champion)
+        client.force_login(reviewer)
+        begin = {"Last-Event-ID": str(Place(row.pk))}
+        before = self.ask(client, row.camera, **begin).content.decode()
+        assert f'"{hidden}":' in before
+        for group in reviewer.groups.filter(permissions__codename=codename):
+            group.permissions.remove(group.permissions.get(codename=codename))
+        client.force_login(type(reviewer).objects.get(pk=reviewer.pk))
+        after = self.ask(client, row.camera, **begin).content.decode()
+        assert f'"{hidden}":' not in after and '"task_prediction":' in after
 
     def test_an_unknown_model_is_not_found(self, client, row, reviewer):
         client.force_login(reviewer)

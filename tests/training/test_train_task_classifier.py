@@ -45,6 +45,7 @@ def test_a_folder_becomes_a_classifier_with_figures_and_plots(dataset, tmp_path,
     assert version.dataset == dataset
     assert f"{version.name}: gate:" in printed
     assert f"test macro f1: {told['figures']['macro_f1']:.3f}" in printed
+    assert f"against {told['gate']['champion']:.3f}, where nothing served" in printed
     assert (told["state"], told["algorithm"], told["unchanged"]) == (
         "done",
         "random_forest",
@@ -59,11 +60,19 @@ def test_a_folder_becomes_a_classifier_with_figures_and_plots(dataset, tmp_path,
     assert all(picture.std() > 5 for picture in drawn.values())
 
 
-def test_ablations_are_drawn_as_well(dataset, tmp_path):
+def test_ablations_are_drawn_and_told_as_well(dataset, tmp_path, capsys):
     command("--dataset", str(dataset.pk), "--ablations", output=tmp_path / "out")
     assert "ablations" in pictures(tmp_path / "out")
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
-    assert len(metrics["ablations"]["rows"]) == 3
+    rows = metrics["ablations"]["rows"]
+    printed = capsys.readouterr().out
+    assert len(rows) == 3
+    assert all(
+        f"columns {row['columns']}: test macro f1 {row['test']:.3f} with {row['count']} " in printed
+        for row in rows
+        if row.get("test") is not None
+    )
+    assert all(row["why"] in printed for row in rows if "why" in row)
 
 
 def test_the_same_inputs_train_nothing_and_write_the_same_folder(dataset, tmp_path, capsys):

@@ -263,3 +263,9 @@ def test_the_admin_shows_one(client, done, admin_user):
 
     page = text(client.get(f"/admin/training/featureset/{done.pk}/change/"))
     assert done.sha256 in page and 'name="_save"' not in page
+
+
+def test_numbers_of_any_length_are_no_page_and_no_video(as_supervisor):
+    digits = "9" * 5000
+    assert as_supervisor.get(LIST, {"page": digits}).status_code == 200
+    assert as_supervisor.post(LIST, {"footage": digits, "detector": "none"}).status_code == 422

@@ -2,7 +2,7 @@
 
 How a video is cut follows from its length alone, and stands in the name of every block: whoever
 cuts it again, with other windows or after more of it was labelled, finds the same blocks. Between
-two blocks a margin as long as a window belongs to neither, so that no row of one is in the other.
+two blocks a margin belongs to neither, so that no row of one is in the other.
 """
 
 import re
@@ -51,6 +51,18 @@ def names_again(video: str, known: Iterable[str]) -> list[str]:
             many, start, end = int(match[3]), match[4], match[5]
             return [f"{video} block {n} of {many} ({start}-{end} s)" for n in range(1, many + 1)]
     return []
+
+
+def margin_of(window_seconds: float, gap_seconds: float) -> float:
+    """Return how many seconds between two blocks belong to neither.
+
+    The first point of a window may stand on a row from a gap before it, so a window that is
+    shorter than a gap needs a margin as long as the gap.
+
+    >>> margin_of(2.0, 1.0), margin_of(0.5, 1.0)
+    (2.0, 1.0)
+    """
+    return max(window_seconds, gap_seconds)
 
 
 def places(names: list[str], starts: np.ndarray, ends: np.ndarray, margin: float) -> np.ndarray:

@@ -6,6 +6,7 @@ without one over another; whoever edits, saves, reads a file or makes windows as
 """
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -91,7 +92,7 @@ def _read(raw, duration, labels) -> Span:
     start, end, label = raw
     for value in (start, end):
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value):
+        if not is_number or not abs(value) <= sys.float_info.max:
             raise ValueError(f"{str(value)[:40]!r} is no time in seconds.")
     if not isinstance(label, str) or label not in labels:
         raise ValueError(f"{str(label)[:60]!r} is no label of this set.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from detection.models import Camera
-from detection.services import inference, sources, task_logs, task_watching
+from detection.services import sources, task_logs, task_watching
 from hitlsite.errors import DomainError
 from training.models import FeatureSet
 from training.services import feature_sources, features
@@ -126,7 +126,8 @@ def classify_footage(footage, chosen, *, progress=None, **smoothing):
         run = _Run(chosen, table.names, **smoothing)
         run.read(table, progress)
         return run.classified("features")
-    extractor = _extractor_of(footage, chosen.predictor.detector_mode)
+    mode = chosen.predictor.detector_mode
+    extractor, *_ = feature_sources.extractor(mode, footage.camera)
     run = _Run(chosen, extractor.names, **smoothing)
     with sources.opened(footage) as source:
         run.watch(source, extractor, progress)
@@ -162,14 +163,6 @@ def _measured_before(footage, predictor):
             with suppress(DomainError):  # a lost file costs the time to measure again
                 return features.table_of(row)
     return None
-
-
-def _extractor_of(footage, mode):
-    """Return the FeatureExtractor of a footage, with the detector that its session had."""
-    if not footage.detector_choice.get("served"):
-        return feature_sources.extractor(mode, footage.camera)[0]
-    pinned, _ = inference.detector_for(footage)
-    return task_watching.make_extractor(mode, pinned)
 
 
 class _Run:

@@ -2,6 +2,7 @@
 
 from detection.models import Camera
 from detection.slots import OBJECT_DETECTOR
+from hitlsite.bounds import as_id
 from hitlsite.errors import DomainError
 from training.services import slot_work
 
@@ -58,7 +59,9 @@ def _cameras(given, sites):
     """Return the ids of cameras of these sites, given as a list or as "3,5"."""
     if isinstance(given, str | int):
         given = [part for part in str(given).split(",") if part.strip()]
-    pks = {int(one) for one in given if str(one).strip().isdecimal()}
+    if not isinstance(given, list | tuple):
+        raise _invalid(INHERITED, "a list of ids")
+    pks = {as_id(str(one).strip()) for one in given} - {None}
     known = set(Camera.objects.filter(pk__in=pks, site__in=sites).values_list("pk", flat=True))
     if len(pks) != len(given) or known != pks:
         raise _invalid(INHERITED, "ids of cameras at these sites")
@@ -79,7 +82,7 @@ def _number(options, name, kind, least, most, told):
             raise ValueError(given)
         number = kind(given)
         is_right = least <= number <= most and number == float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         is_right = False
     if not is_right:
         raise _invalid(name, told)

@@ -153,9 +153,7 @@ def _extract(row, report):
     from detection.vision.landmarks import MediapipeError
 
     report.progress(0, 0, "loading the models")
-    extractor, deployment, sources = feature_sources.extractor(
-        row.detector, row.footage.camera, pinned=row.sources
-    )
+    extractor, deployment, sources = feature_sources.extractor(row.detector, row.footage.camera)
     folder = folder_of(row)
     if not feature_sources.is_equal(row.sources, sources):
         shutil.rmtree(folder, ignore_errors=True)  # parts that other models have measured

@@ -28,13 +28,16 @@ def labels_text(path):
         if path.stat().st_size > MOST_LABEL_BYTES:
             reason = f"it is larger than {MOST_LABEL_BYTES:,} bytes"
             raise DomainError("labels_unreadable", f"{path.name}: {reason}.")
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         reason = error.strerror or str(error)
         raise DomainError("labels_unreadable", f"{path.name}: {reason}.") from error
     except UnicodeDecodeError as error:
         message = f"{path.name}: it is no text in UTF-8."
         raise DomainError("labels_unreadable", message) from error
+    if not text.strip():
+        raise DomainError("labels_unreadable", f"{path.name}: it is empty.")
+    return text
 
 
 def targets(videos, output):

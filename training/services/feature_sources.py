@@ -32,8 +32,12 @@ def expected(mode, camera):
     """
     sources = _common(mode)
     if mode != Mode.MEDIAPIPE:
-        deployment, spec = _wanted_detector(camera)
-        sources["detector"] = _told(deployment) if deployment else {"sha256": _weights_sha256(spec)}
+        is_free = (camera.detector or "") in serving.NO_OWN_CHOICE
+        deployment = serving.champion(OBJECT_DETECTOR) if is_free else None
+        weights = None if deployment else inference.measuring_spec(camera.detector)
+        sources["detector"] = (
+            _told(deployment) if deployment else {"sha256": _weights_sha256(weights)}
+        )
     return sources
 
 
@@ -57,12 +61,8 @@ def is_equal(before, now):
     return old == new and all(before.get(name) == now.get(name) for name in (CODE, *MODELS))
 
 
-def extractor(mode, camera, pinned=None):
+def extractor(mode, camera):
     """Return (FeatureExtractor, deployment of its detector or None, sources).
-
-    Args:
-        pinned: sources of an earlier attempt on this video, whose detector is loaded in the form
-            that it had.
 
     Raises:
         DomainError: as ``expected``, and what loading says.
@@ -74,28 +74,15 @@ def extractor(mode, camera, pinned=None):
     landmarker = kept(settings.MODEL_DIR) if mode != Mode.YOLO else None
     detector = deployment = None
     if mode != Mode.MEDIAPIPE:
-        detector, deployment = _loaded((pinned or {}).get("detector"), camera)
+        detector, deployment = _loaded(camera)
         sources["detector"] = _told(deployment)
     return FeatureExtractor(mode, landmarker=landmarker, detector=detector), deployment, sources
 
 
-def _wanted_detector(camera):
-    """Return (what is promoted or None, the spec that serves without)."""
-    is_free = (camera.detector or "") in serving.NO_OWN_CHOICE
-    deployment = serving.champion(OBJECT_DETECTOR) if is_free else None
-    spec = inference.spec_of(camera.detector)
-    # Motion tells no objects apart: such a camera is measured by what the setting names.
-    return deployment, settings.DETECTOR if spec == "motion" else spec
-
-
-def _loaded(pinned, camera):
-    deployment, spec = _wanted_detector(camera)
+def _loaded(camera):
+    detector, deployment = inference.measuring_detector(camera.detector)
     if deployment is not None:
-        return inference.load_deployment(deployment), deployment
-    form = {}
-    if pinned and pinned.get("sha256") == _weights_sha256(spec):
-        form = {name: pinned[name] for name in _FORM if name in pinned}
-    detector = inference.load(spec, pinned=form or None)
+        return detector, deployment
     if detector.backend == "motion":
         raise _no_objects()
     threshold = inference.threshold_of(detector)

@@ -53,9 +53,7 @@ def choose(wanted=LATEST):
         return _of_version(version)
     path = Path(wanted)
     if path.is_dir():
-        from detection.vision.task_predictor import TaskPredictor
-
-        return Chosen(path.resolve().name, TaskPredictor.load(path))
+        return Chosen(path.resolve().name, task_serving.load(path))
     return _named(wanted)
 
 
@@ -82,6 +80,4 @@ def _named(wanted):
 
 
 def _of_version(version):
-    from detection.vision.task_predictor import TaskPredictor
-
-    return Chosen(version.name, TaskPredictor.load(subjects.of_version(version).folder))
+    return Chosen(version.name, task_serving.load(subjects.of_version(version).folder))

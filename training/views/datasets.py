@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from detection.slots import SLOTS
+from hitlsite.bounds import as_id
 from hitlsite.errors import DomainError
 from hitlsite.pages import page, permitted, see_other
 from review import selectors as review_selectors
@@ -141,7 +142,7 @@ def _shown(request, found):
     """Return the entries of one page with their pictures, and what they are filtered by."""
     asked = request.GET
     split, wanted = asked.get("split", ""), asked.get("class", "")
-    number = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
+    number = as_id(asked.get("page", "")) or 1
     number = min(number, 10**6)
     rows, pages = selectors.entries(found, split=split, class_name=wanted, page=number)
     number = min(max(number, 1), pages)

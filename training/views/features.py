@@ -6,6 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from hitlsite.bounds import as_id
 from hitlsite.errors import DomainError
 from hitlsite.pages import page, permitted, see_other
 from hitlsite.streaming import streamed
@@ -38,7 +39,7 @@ def tasks(request):
             status = error.status
     context = _listed(request) | {
         "form": form,
-        "ticked": {int(pk) for pk in request.POST.getlist("footage") if pk.isdecimal()},
+        "ticked": {as_id(pk) for pk in request.POST.getlist("footage")},
         "may_extract": request.user.has_perm(selectors.ADD),
         "zone": learning.zone_of(request.user),
     }
@@ -76,7 +77,7 @@ def _listed(request):
     show = show or (selectors.PREPARED if has_prepared else selectors.ALL)
     cameras = list(selectors.cameras(user))
     chosen = next((one for one in cameras if str(one.pk) == asked.get("camera")), None)
-    number = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
+    number = as_id(asked.get("page", "")) or 1
     videos, number, pages = selectors.videos(
         user, show=show, camera=chosen, page=min(number, 10**6)
     )

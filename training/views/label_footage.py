@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from detection.services import task_logs
 from hitlsite.bounds import as_id, read_json
 from hitlsite.errors import DomainError, NotFound
 from hitlsite.pages import page, permitted
@@ -85,6 +86,7 @@ def _context(request, sets, label_set, video):
     watched = watching.shown(video) if user.has_perm(viewing_copies.SEE) else None
     context = {
         "footage": video,
+        "name": features.name_of(video),
         "sets": sets,
         "label_set": label_set,
         "watched": watched,
@@ -134,14 +136,12 @@ def _end_of(saved, waiting):
 
 def _suggested(user, label_set, video):
     """Return what a model that serves said of a video, as spans of labels that the set has."""
-    from detection.vision.task_stream import spans_of
-
     said = selectors.said(user, video)
     if said is None:
         return None
     deployment, samples = said
     known = set(label_set.label_names)
-    spans = [asdict(span) for span in spans_of(samples) if span.label in known]
+    spans = [asdict(span) for span in task_logs.spans_of(samples) if span.label in known]
     rows = [
         {"start": one["start_seconds"], "end": one["end_seconds"]}
         | {name: one[name] for name in ("label", "confidence", "lowest")}

@@ -116,7 +116,7 @@ def _context(user, run):
         "zone": learning.zone_of(user),
         "slot": SLOTS.get(run.slot),
         "steps": _steps(run),
-        "charts": plots.of_epochs(run.history),
+        "charts": plots.of_epochs(run.history) if len(run.history) > 1 else [],
         "log": "\n".join(lines[-LOG_LINES:]),
         "log_left_out": max(len(lines) - LOG_LINES, 0),
         "version": version,

@@ -17,7 +17,7 @@ from review.views import viewing_copies as watching
 from training import tasks
 from training.selectors import learning
 from training.selectors import task_predictions as selectors
-from training.services import classification_jobs
+from training.services import classification_jobs, features
 
 # More samples than that tell a timeline nothing.
 MOST_SAMPLES = 6000
@@ -30,7 +30,11 @@ _signed_in = permitted()
 def task_predictions(request, pk):
     """Show what was said of a video; htmx asks for the part that says how far a job is."""
     video = selectors.footage(request.user, pk)
-    context = {"footage": video, "job": classification_jobs.latest(video)}
+    context = {
+        "footage": video,
+        "name": features.name_of(video),
+        "job": classification_jobs.latest(video),
+    }
     if request.htmx and not request.htmx.boosted:
         response = render(request, "training/tasks/_classifying.html", context)
         if context["job"] is None or context["job"].is_finished:

@@ -139,7 +139,7 @@ def test_private_zones_are_black_and_a_zone_drawn_later_ends_the_copy(
     assert client.get(address).status_code == 200
 
 
-def test_a_zone_that_is_drawn_while_it_is_made_refuses_it(walk, reviewer, scanner):
+def test_a_zone_that_is_drawn_while_it_is_made_refuses_it(walk, reviewer, scanner, settings):
     polygon = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.3], [0.0, 0.3]]
 
     def draw(done, total):
@@ -148,6 +148,8 @@ def test_a_zone_that_is_drawn_while_it_is_made_refuses_it(walk, reviewer, scanne
     asked = viewing_copies.ask(walk, reviewer)
     copy = viewing_copies.make_now(asked.pk, scanner=scanner, progress=draw)
     assert (copy.state, copy.error_code, copy.path) == (State.FAILED, "zones_changed", "")
+    # What shows the zone is not kept where no row would ever tell of it.
+    assert list(settings.DATA_DIR.rglob("viewing/*/*.mp4")) == []
 
 
 @pytest.mark.parametrize("what", ["breaking", "none"])

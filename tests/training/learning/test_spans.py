@@ -117,6 +117,7 @@ def test_a_frame_with_two_labels_is_refused():
         ([[0, 1, None]], "spans.0", "no label"),
         ([[0, math.nan, "work"]], "spans.0", "no time"),
         ([[0, math.inf, "work"]], "spans.0", "no time"),
+        ([[0, 10**400, "work"]], "spans.0", "no time"),
         ([[True, 1, "work"]], "spans.0", "no time"),
         ([["0", 1, "work"]], "spans.0", "no time"),
         ([[0, 1]], "spans.0", "[start, end, label]"),

@@ -3,6 +3,7 @@
 import pytest
 
 from detection.models import Deployment
+from detection.services import inference
 from detection.slots import OBJECT_DETECTOR
 from hitlsite.errors import DomainError
 from tests import factories
@@ -119,16 +120,17 @@ def test_switched_off_mediapipe_measures_nothing(models, camera, settings):
 
 
 @pytest.mark.slow
-def test_a_real_extractor_says_what_it_is_and_comes_back_as_it_was(
+def test_a_real_extractor_says_what_it_is_and_is_exact_whatever_serves(
     model_dir, camera, settings, data_dir
 ):
     settings.MODEL_DIR, settings.DETECTOR = model_dir, "auto"
 
     extractor, deployment, sources = feature_sources.extractor("fusion", camera)
-    pinned = {**sources, "detector": {**sources["detector"], "backend": "onnxruntime"}}
-    again = feature_sources.extractor("fusion", camera, pinned)[2]
+    inference.load("auto", pinned={"backend": "onnxruntime", "precision": "f32"})
+    again = feature_sources.extractor("fusion", camera)[2]
 
     assert "right_elbow_angle" in extractor.names and "person_x" in extractor.names
     assert sources["detector"]["deployment"] == deployment.pk
     assert feature_sources.is_same(sources, feature_sources.expected("fusion", camera))
-    assert again["detector"]["backend"] == "onnxruntime"
+    assert again == sources
+    assert (sources["detector"]["backend"], sources["detector"]["precision"]) == ("openvino", "f32")

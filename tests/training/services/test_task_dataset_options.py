@@ -172,6 +172,16 @@ class TestOptions:
             ({"label_set": "nobody's"}, "invalid", "label_set"),
             ({"feature_sets": [999_999]}, "invalid", "feature_sets"),
             ({"feature_sets": "1,x"}, "invalid", "feature_sets"),
+            # Numbers that no column, no float and no reader of digits can take.
+            ({"feature_sets": [10**30]}, "invalid", "feature_sets"),
+            ({"feature_sets": ["9" * 5000]}, "invalid", "feature_sets"),
+            ({"feature_sets": 5.5}, "invalid", "feature_sets"),
+            ({"label_set": "9" * 5000}, "invalid", "label_set"),
+            ({"window_seconds": 10**400}, "invalid", "window_seconds"),
+            ({"camera_share": 10**400}, "invalid", "camera_share"),
+            ({"synthetic_cameras": [10**30]}, "invalid", "synthetic_cameras"),
+            ({"synthetic_cameras": ["9" * 5000]}, "invalid", "synthetic_cameras"),
+            ({"synthetic_cameras": 5.5}, "invalid", "synthetic_cameras"),
             ({"frames": 3}, "option_unknown", "frames"),
         ],
     )

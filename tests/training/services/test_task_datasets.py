@@ -206,6 +206,23 @@ class TestSplits:
 
         assert (half["train"], half["val"], half["test"]) == (10, 5, 5)
 
+    def test_short_windows_of_slow_rows_share_no_row_across_blocks(self, site, camera, asked):
+        several(camera, asked, many=1, seconds=600.0, rate=1.1)
+        dataset = done(site, window_seconds=0.5, step_seconds=0.1)
+
+        from detection.vision.windows import places
+        from training.services import features
+
+        spec = WindowSpec.from_dict(meta(dataset)["spec"])
+        rows = entries(dataset)
+        times = features.table_of(rows[0].feature_set).times
+        used = {}
+        for one in rows:
+            found = places(times, np.array([one.label["end"]]), spec)
+            used.setdefault(one.group, set()).update(found.ravel().tolist())
+        taken = [row for found in used.values() for row in found]
+        assert len(used) > 3 and len(taken) == len(set(taken))
+
     @pytest.mark.parametrize("many", [1, 2, 3])
     def test_few_videos_are_cut_into_blocks_with_a_margin_and_it_is_said(
         self, site, camera, asked, many
@@ -289,6 +306,26 @@ class TestFromElsewhere:
         dataset = done(site, feature_sets=[one.pk for one in made])
 
         assert len({row.group for row in entries(dataset)}) == 5
+
+    def test_our_own_file_that_comes_back_is_of_its_video(self, site, camera, asked):
+        own = several(camera, asked, many=5)
+        back = material.elsewhere(site)
+        same = {"path": own[0].path, "sha256": own[0].sha256}
+        type(back).objects.filter(pk=back.pk).update(**same)
+
+        from training.services.slot_work.task_gathering import _group
+
+        back.refresh_from_db()
+        assert _group(back) == _group(own[0]) == f"video {own[0].footage.sha256}"
+
+    def test_one_file_at_two_sites_is_one_video(self, site):
+        first, second = material.elsewhere(site), material.elsewhere(factories.site())
+        type(second).objects.filter(pk=second.pk).update(sha256=first.sha256)
+
+        from training.services.slot_work.task_gathering import _group
+
+        second.refresh_from_db()
+        assert _group(second) == _group(first) == f"features {first.pk}"
 
     def test_a_damaged_file_ends_the_freeze_and_stores_nothing(self, site):
         made = [material.elsewhere(site) for _ in range(5)]

@@ -7,7 +7,7 @@ from hitlsite import commands
 from hitlsite.commands import Command as DoorCommand
 from hitlsite.errors import DomainError
 from training.models import ModelVersion, TrainingRun
-from training.services import runs, task_dataset_folder, version_folder
+from training.services import runs, task_dataset_folder, version_folder, version_reports
 
 # The word on the command line, and the parameter that it sets.
 PARAMETERS = {
@@ -108,12 +108,34 @@ class Command(DoorCommand):
                 f"  {row['name']}: precision {row['precision']:.3f}, recall {row['recall']:.3f},"
                 f" F1 {row['f1']:.3f} of {row['truths']}"
             )
-        self.stdout.write(f"{version.name}: gate: {decision.outcome}")
+        self._tell_ablations(version_reports.ablations(version))
+        self.stdout.write(f"{version.name}: gate: {decision.outcome.replace('_', ' ')}")
+        self._tell_gain(decision)
         for sentence in decision.report["reasons"]:
             self.stdout.write(f"  {sentence}")
         if output:
             told = version_folder.write(version, output)
             self.stdout.write(f"{output}: {', '.join(told['files'])}, {version_folder.METRICS}")
+
+
+    def _tell_ablations(self, found):
+        """Say what the same algorithm makes of some of the columns, macro F1 on the test split."""
+        for row in found["rows"] if found else ():
+            told = row.get("why") or "not tested"
+            if row.get("test") is not None:
+                told = f"test macro f1 {row['test']:.3f} with {commands.counted(row['count'], 'column')}"
+            self.stdout.write(f"  columns {row['columns']}: {told}")
+
+    def _tell_gain(self, decision):
+        """Say between which two figures the gain is that the gate speaks of."""
+        report = decision.report
+        if report.get("gain") is None:
+            return
+        before = f"that of {decision.champion.name}" if decision.champion else "where nothing served"
+        figure = decision.challenger.figures["figure_name"]
+        self.stdout.write(
+            f"  {figure} {report['challenger']:.3f}, against {report['champion']:.3f}, {before}"
+        )
 
 
 def _parameters(given):

@@ -228,8 +228,16 @@ def _told(row, annotation, table, cut, columns):
 
 
 def _group(row):
-    """Return the group of a video; copies of one film, or of one name from elsewhere, are one."""
+    """Return the group of a video; copies of one film, or of one name from elsewhere, are one.
+
+    What came from elsewhere and is the very file of features that is here is of that video.
+    """
     if row.footage_id is None:
+        twins = FeatureSet.objects.filter(sha256=row.sha256).exclude(pk=row.pk)
+        here = twins.exclude(footage=None).select_related("footage").order_by("pk").first()
+        if here is not None:
+            return _group(here)
+        row = twins.filter(pk__lt=row.pk).select_related("site").order_by("pk").first() or row
         same = FeatureSet.objects.filter(site=row.site, footage=None, name=row.name)
         return f"features {same.order_by('pk').values_list('pk', flat=True)[0]}"
     footage = row.footage
@@ -261,7 +269,7 @@ def _grouped(videos, spec, warnings):
         told = "1 video has" if len(groups) == 1 else f"{len(groups)} videos have"
         warnings.append(
             f"Only {told} labelled windows, so they are cut into contiguous blocks with"
-            f" {spec.window_seconds:g} s left out between two: what tests comes from the very"
+            f" {blocks.margin_of(spec.window_seconds, spec.gap_seconds):g} s left out between two: what tests comes from the very"
             " videos that train, and says little of other videos."
         )
     cut_before = {}
@@ -278,7 +286,8 @@ def _in_blocks(video, names, spec):
     from training.learning import blocks
 
     ends = video.cut.ends
-    places = blocks.places(names, ends - spec.window_seconds, ends, spec.window_seconds)
+    margin = blocks.margin_of(spec.window_seconds, spec.gap_seconds)
+    places = blocks.places(names, ends - spec.window_seconds, ends, margin)
     return [None if place < 0 else names[place] for place in places.tolist()]
 
 

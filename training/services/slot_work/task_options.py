@@ -5,6 +5,7 @@ from dataclasses import fields
 from detection.services import serving
 from detection.slots import TASK_CLASSIFIER
 from detection.vision.windows import WindowSpec
+from hitlsite.bounds import as_id
 from hitlsite.errors import DomainError
 from training.learning import balancing, splits
 from training.models import FeatureSet, LabelSet, ModelVersion
@@ -84,7 +85,7 @@ def _label_set(given, sites):
             told = f"Say which label set; there are: {there[:300]}."
             raise DomainError("label_set_needed", told, fields={"label_set": told})
         return next(iter(known), OWN)
-    if str(given).isdecimal() and int(given) == OWN:
+    if as_id(given) == OWN:
         return OWN
     for pk, row in known.items():
         if str(given) in (str(pk), row.name):
@@ -104,12 +105,14 @@ def _feature_sets(given, sites):
     """Return the ids of finished features of these sites, given as a list or as "3,5"."""
     if isinstance(given, str | int):
         given = [part.strip() for part in str(given).split(",") if part.strip()]
-    pks = sorted({int(one) for one in given if str(one).isdecimal()})
+    if not isinstance(given, list | tuple):
+        raise _invalid("feature_sets", "a list of ids")
+    pks = sorted({as_id(one) for one in given} - {None})
     rows = FeatureSet.objects.filter(pk__in=pks, site__in=sites).select_related("footage")
     known = {row.pk: row for row in rows}
     if len(pks) != len(given) or known.keys() != set(pks):
-        missing = [str(one) for one in given if not str(one).isdecimal() or int(one) not in known]
-        more = f"; there are none {', '.join(missing)}"[:100] if missing else ", each once"
+        missing = [str(one) for one in given if as_id(one) not in known]
+        more = f"; not found: {', '.join(missing)}"[:100] if missing else ", each once"
         raise _invalid("feature_sets", f"ids of features at these sites{more}")
     for row in known.values():
         if row.state != row.State.DONE:
@@ -149,7 +152,7 @@ def _number(told, name, usual, least, most, *, whole=False):
         if isinstance(given, bool):
             raise ValueError(given)
         number = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not least <= number <= most or (whole and number != int(number)):
         raise _invalid(name, f"{'a whole' if whole else 'a'} number from {least:g} to {most:g}")

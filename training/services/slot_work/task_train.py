@@ -9,6 +9,7 @@ from time import perf_counter
 
 from django.conf import settings
 
+from detection.services import task_serving
 from hitlsite import storage
 from hitlsite.errors import DomainError
 from training.models import DatasetEntry
@@ -209,11 +210,7 @@ def predictor_of(subject):
     Raises:
         DomainError: artifact_missing, artifact_damaged, artifact_refused.
     """
-    from detection.vision import libraries
-    from detection.vision.task_predictor import TaskPredictor
-
-    libraries.prepare(settings.CACHE_DIR)
-    return TaskPredictor.load(subject.folder)
+    return task_serving.load(subject.folder)
 
 
 def score(subject, dataset, entries, report):
