@@ -105,6 +105,7 @@ def refused(*args):
         (["--video", "VIDEO", "--camera", "x" * 101], "1 to 100"),
         (["--video", "VIDEO", "--labels", "none.csv", "--label-set", "T"], "none.csv"),
         (["--video", "VIDEO", "--labels", "BAD", "--label-set", "T"], "neither"),
+        (["--video", "VIDEO", "--labels", "EMPTY", "--label-set", "T"], "EMPTY: it is empty"),
         (["--video", "VIDEO", "--labels", "LATE", "--label-set", "T"], "Frame 30"),
         (["--video", "VIDEO", "--labels", "LONG", "--label-set", "T"], "3.000 s long"),
         (["--video", "VIDEO", "--labels", "GOOD"], "Name the label set"),
@@ -118,6 +119,7 @@ def test_what_is_wrong_is_said_in_one_line_and_nothing_is_stored(
     monkeypatch.chdir(tmp_path)
     files = {
         "BAD": "who,knows,what,this\n1,2,3,4\n",
+        "EMPTY": " \n",
         "LATE": "frame_index,label\n3,a\n30,a\n",
         "LONG": "start,end,label\n0,60,a\n",
         "GOOD": "start,end,label\n0,1,a\n",

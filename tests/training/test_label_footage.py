@@ -82,6 +82,21 @@ def test_the_editor_is_told_what_it_shows(client, reviewer, label_set, video, ad
     assert labels == ["work", "idle"], "a label that the set lacks is not suggested"
 
 
+def test_what_looks_every_other_second_suggests_spans_and_not_moments(
+    client, reviewer, label_set, video, address
+):
+    TaskLog.objects.create(
+        footage=video,
+        deployment=factories.deployment(slot="task-classifier", name="slow"),
+        start_seconds=0,
+        end_seconds=10,
+        samples=[[2.0 * number, "work", 0.9] for number in range(6)],
+    )
+    client.force_login(reviewer)
+    (span,) = client.get(address).context["editor"]["suggestions"]["spans"]
+    assert (span["start"], span["end"]) == (0.0, 10.0)
+
+
 def test_a_site_without_a_label_set_is_told_how_to_make_one(client, supervisor, reviewer, address):
     client.force_login(reviewer)
     assert b"A supervisor makes one" in client.get(address).content

@@ -36,7 +36,10 @@ class Command(DoorCommand):
             help="frame_index,label or start,end,label of the one video",
         )
         parser.add_argument(
-            "--label-set", default="", metavar="NAME", help="that the labels belong to, made with them on first use"
+            "--label-set",
+            default="",
+            metavar="NAME",
+            help="that the labels belong to, made with them on first use",
         )
         parser.add_argument(
             "--detector",

@@ -117,13 +117,13 @@ class Command(DoorCommand):
             told = version_folder.write(version, output)
             self.stdout.write(f"{output}: {', '.join(told['files'])}, {version_folder.METRICS}")
 
-
     def _tell_ablations(self, found):
         """Say what the same algorithm makes of some of the columns, macro F1 on the test split."""
         for row in found["rows"] if found else ():
             told = row.get("why") or "not tested"
             if row.get("test") is not None:
-                told = f"test macro f1 {row['test']:.3f} with {commands.counted(row['count'], 'column')}"
+                many = commands.counted(row["count"], "column")
+                told = f"test macro f1 {row['test']:.3f} with {many}"
             self.stdout.write(f"  columns {row['columns']}: {told}")
 
     def _tell_gain(self, decision):
@@ -131,7 +131,9 @@ class Command(DoorCommand):
         report = decision.report
         if report.get("gain") is None:
             return
-        before = f"that of {decision.champion.name}" if decision.champion else "where nothing served"
+        before = (
+            f"that of {decision.champion.name}" if decision.champion else "where nothing served"
+        )
         figure = decision.challenger.figures["figure_name"]
         self.stdout.write(
             f"  {figure} {report['challenger']:.3f}, against {report['champion']:.3f}, {before}"
