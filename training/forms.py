@@ -282,5 +282,6 @@ class ExtractionForm(forms.Form):
     def refuse(self, error):
         """Show a service's refusal at the field at fault, above all of them where there is none."""
         told = {name: said for name, said in error.fields.items() if name in self.fields}
-        for name, sentence in (told or {None: error.message}).items():
+        above = " ".join(error.fields.values()) or error.message
+        for name, sentence in (told or {None: above}).items():
             self.add_error(name, sentence)

@@ -30,6 +30,11 @@ class TaskSampler:
         self._by_clock = Sampler(wanted) if wanted and not is_same else None
 
     @property
+    def takes_by_number(self):
+        """Whether it takes every so many-th frame, as features of a video have them."""
+        return self._by_clock is None
+
+    @property
     def number(self):
         """Return the number of the latest frame in its source; -1 before the first."""
         return self._number

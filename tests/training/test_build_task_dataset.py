@@ -11,7 +11,7 @@ from hitlsite import storage
 from tests import factories
 from tests.training import task_material as material
 from training.models import Dataset, FeatureSet
-from training.services import task_dataset_folder
+from training.services import feature_files, task_dataset_folder
 from training.services.slot_work import task_windows
 
 pytestmark = pytest.mark.usefixtures("data_dir")
@@ -128,6 +128,25 @@ def test_own_labels_where_there_is_a_label_set(site, asked, tables, tmp_path):
     told = build(tmp_path / "made", "--features", *tables, "--own-labels")
 
     assert told["label_set"] is None
+
+
+def test_a_labelled_copy_is_the_features_that_it_was_copied_from(site, camera, asked, tmp_path):
+    rows = [material.video(camera, asked, labels=["idle"] * 600) for _ in range(5)]
+    copies = []
+    for row in rows:
+        spans = feature_files.spans_for(row, asked.name)
+        copies.append(tmp_path / f"copy {row.pk}.parquet")
+        assert feature_files.write_copy(row, copies[-1], spans) != row.sha256
+
+    told = build(tmp_path / "made", "--features", *copies)
+
+    entries = Dataset.objects.get(pk=told["dataset"]).entries
+    assert set(entries.values_list("feature_set", flat=True)) == {row.pk for row in rows}
+    assert FeatureSet.objects.count() == len(rows)
+
+    build(tmp_path / "own", "--features", *copies, "--own-labels")
+
+    assert FeatureSet.objects.filter(footage=None).count() == len(rows)
 
 
 def test_an_earlier_folder_is_replaced_and_nothing_else_ever(site, tables, tmp_path):

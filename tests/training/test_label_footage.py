@@ -50,6 +50,13 @@ def spans_of(label_set, video):
 # The page
 
 
+def test_the_page_names_the_video(client, reviewer, label_set, camera):
+    video = factories.footage(camera, location="/films/packing.mp4", duration_seconds=60.0)
+    client.force_login(reviewer)
+    response = client.get(reverse("training:label_footage", args=[video.pk]))
+    assert "<strong>packing.mp4</strong>" in response.content.decode()
+
+
 def test_the_editor_is_told_what_it_shows(client, reviewer, label_set, video, address):
     task_labels.save(label_set.pk, video.pk, by=reviewer, spans=[[0, 4, "work"]], version=0)
     log = TaskLog.objects.create(
@@ -73,6 +80,7 @@ def test_the_editor_is_told_what_it_shows(client, reviewer, label_set, video, ad
     client.force_login(reviewer)
     response = client.get(f"{address}?set={label_set.pk}&span={waiting.pk}")
     editor = response.context["editor"]
+    assert "begins and ends late" in response.content.decode()
     assert editor["spans"] == [[0.0, 4.0, "work"]]
     assert (editor["version"], editor["duration"], editor["mayEdit"]) == (1, 60.0, True)
     assert editor["span"] == waiting.pk

@@ -78,6 +78,10 @@ class TestPage:
         assert "No task classifier is deployed yet" in page
         assert "data-timeline" not in page
 
+    def test_the_video_is_named(self, as_supervisor, camera):
+        video = factories.footage(camera, location="/films/packing.mp4")
+        assert "<strong>packing.mp4</strong>" in shown(as_supervisor, video)
+
     def test_before_anything_was_said_it_can_be_asked_for(self, as_supervisor, footage, champion):
         page = shown(as_supervisor, footage)
         assert "Nothing was said of this video yet" in page

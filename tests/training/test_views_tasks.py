@@ -98,7 +98,7 @@ def test_what_was_measured_before_is_said_to_be(as_supervisor, done, footage):
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"detector": "yolo", "sample_rate": 1}, "Choose at least one video"),
+        ({"detector": "yolo", "sample_rate": 1}, "<li>Choose at least one video"),
         ({"footage": "OWN", "detector": "eyes", "sample_rate": 1}, "eyes"),
         ({"footage": "OWN", "detector": "yolo", "sample_rate": 0}, "greater than or equal to 1"),
         ({"footage": "OWN", "detector": "yolo"}, "required"),

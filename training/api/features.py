@@ -24,11 +24,11 @@ from training.api.feature_serializers import (
     SentVideoSerializer,
     WholeFeatureSetSerializer,
 )
+from training.api.paging import CURSOR, page_of
 from training.models import FeatureSet
 from training.selectors import features as selectors
 from training.services import features
 
-PAGE_SIZE = 50
 FILTERS = {
     "state": FeatureSet.State.values,
     "footage": None,
@@ -138,7 +138,7 @@ class FeaturesView(APIView):
             OpenApiParameter("footage", int, description="only of this video (id)"),
             OpenApiParameter("camera", int, description="only of this camera (id)"),
             OpenApiParameter("detector", enum=FILTERS["detector"]),
-            OpenApiParameter("cursor", description="next_cursor of the page before"),
+            CURSOR,
         ],
         responses={200: FeaturePageSerializer, **refusals(400, 422)},
     )
@@ -149,16 +149,8 @@ class FeaturesView(APIView):
             if asked:
                 path = "footage__camera" if name == "camera" else name
                 found = found.filter(**{path: _filter(name, asked, known)})
-        cursor = request.query_params.get("cursor")
-        if cursor:
-            pk = as_id(cursor)
-            if pk is None:
-                message = "The cursor is not one that a page gave."
-                raise DomainError("cursor_invalid", message, status=400)
-            found = found.filter(pk__lt=pk)
-        page = list(found[: PAGE_SIZE + 1])
-        following = str(page[PAGE_SIZE - 1].pk) if len(page) > PAGE_SIZE else None
-        results = FeatureSetSerializer(page[:PAGE_SIZE], many=True).data
+        page, following = page_of(found, request.query_params.get("cursor"))
+        results = FeatureSetSerializer(page, many=True).data
         return Response({"results": results, "next_cursor": following})
 
 

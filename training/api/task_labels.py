@@ -7,13 +7,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hitlsite.api.serializers import StrictSerializer, refusals
-from hitlsite.bounds import LARGEST_ID, as_id
+from hitlsite.bounds import LARGEST_ID
 from hitlsite.errors import DomainError, Forbidden
+from training.api.paging import CURSOR, page_of
 from training.models import LabelSet, SpanAnnotation
 from training.selectors import task_labels as selectors
 from training.services import task_labels
-
-PAGE_SIZE = 50
 
 
 class LabelSerializer(serializers.Serializer):
@@ -54,17 +53,13 @@ class LabelSetsView(APIView):
     @extend_schema(
         operation_id="label_sets_list",
         summary="List label sets, the newest first",
-        parameters=[OpenApiParameter("cursor", description="next_cursor of the page before")],
+        parameters=[CURSOR],
         responses={200: LabelSetPageSerializer, **refusals(400)},
     )
     def get(self, request):
-        rows = selectors.label_sets(request.user).order_by("-pk")
-        cursor = request.query_params.get("cursor")
-        if cursor:
-            rows = rows.filter(pk__lt=_read_cursor(cursor))
-        page = list(rows[: PAGE_SIZE + 1])
-        following = str(page[PAGE_SIZE - 1].pk) if len(page) > PAGE_SIZE else None
-        results = LabelSetSerializer(page[:PAGE_SIZE], many=True).data
+        found = selectors.label_sets(request.user)
+        page, following = page_of(found, request.query_params.get("cursor"))
+        results = LabelSetSerializer(page, many=True).data
         return Response({"results": results, "next_cursor": following})
 
     @extend_schema(
@@ -81,13 +76,6 @@ class LabelSetsView(APIView):
         given.is_valid(raise_exception=True)
         made = task_labels.add_label_set(by=request.user, **given.validated_data)
         return Response(LabelSetSerializer(made).data, status=201)
-
-
-def _read_cursor(text):
-    pk = as_id(text)
-    if pk is None:
-        raise DomainError("cursor_invalid", "The cursor is not one that a page gave.", status=400)
-    return pk
 
 
 @extend_schema_field(

@@ -65,6 +65,15 @@ def margin_of(window_seconds: float, gap_seconds: float) -> float:
     return max(window_seconds, gap_seconds)
 
 
+def is_too_short(seconds: float, window_seconds: float, margin: float) -> bool:
+    """Return whether no block of a video of this length would hold a window.
+
+    >>> is_too_short(4.5, 2.0, 2.0), is_too_short(45.0, 2.0, 2.0)
+    (True, False)
+    """
+    return seconds / number_of(seconds) - margin / 2 < window_seconds
+
+
 def places(names: list[str], starts: np.ndarray, ends: np.ndarray, margin: float) -> np.ndarray:
     """Return in which of the named blocks each window lies, (m,); -1 where it is between two.
 

@@ -121,15 +121,17 @@ def classify_footage(footage, chosen, *, progress=None, **smoothing):
     Raises:
         DomainError: as ``classify``.
     """
-    table = _measured_before(footage, chosen.predictor)
-    if table is not None:
-        run = _Run(chosen, table.names, **smoothing)
-        run.read(table, progress)
-        return run.classified("features")
-    mode = chosen.predictor.detector_mode
-    extractor, *_ = feature_sources.extractor(mode, footage.camera)
-    run = _Run(chosen, extractor.names, **smoothing)
     with sources.opened(footage) as source:
+        # Features have every so many-th frame; where a session would take others, so must this.
+        is_same_rate = _sampler(chosen.predictor, source).takes_by_number
+        table = _measured_before(footage, chosen.predictor) if is_same_rate else None
+        if table is not None:
+            run = _Run(chosen, table.names, **smoothing)
+            run.read(table, progress)
+            return run.classified("features")
+        mode = chosen.predictor.detector_mode
+        extractor, *_ = feature_sources.extractor(mode, footage.camera)
+        run = _Run(chosen, extractor.names, **smoothing)
         run.watch(source, extractor, progress)
         return run.classified("video", source.damage or "")
 
@@ -165,6 +167,12 @@ def _measured_before(footage, predictor):
     return None
 
 
+def _sampler(predictor, source):
+    from detection.vision.task_sampling import TaskSampler
+
+    return TaskSampler(predictor.sample_rate, predictor.frames_per_second, source.average_fps)
+
+
 class _Run:
     """One video on its way through a TaskStream."""
 
@@ -178,12 +186,8 @@ class _Run:
 
     def watch(self, source, extractor, progress):
         from detection.vision.landmarks import MediapipeError
-        from detection.vision.task_sampling import TaskSampler
 
-        predictor = self.chosen.predictor
-        sampler = TaskSampler(
-            predictor.sample_rate, predictor.frames_per_second, source.average_fps
-        )
+        sampler = _sampler(self.chosen.predictor, source)
         for frame in source.frames():
             if not sampler.wants(frame):
                 continue

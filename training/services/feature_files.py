@@ -136,15 +136,16 @@ def _labelled(source, target, spans, sha256):
             writer.write_table(group.set_column(place, schema.field(place), column))
 
 
-def known(path, site):
+def known(path, site, *, own_labels=False):
     """Return the features of a site that a file is, or is a labelled copy of; None for others.
 
-    Of a copy, nothing is read but where it is from: its labels are those of the label set.
+    Of a copy, nothing is read but where it is from: its labels are those of the label set. Where
+    the file's own labels are wanted, a copy is a file of its own.
     """
     import pyarrow.parquet
 
     found = selectors.features_with(storage.sha256_of(path), site)
-    if found is not None:
+    if found is not None or own_labels:
         return found
     try:
         copied_from = (pyarrow.parquet.read_schema(path).metadata or {}).get(COPIED_FROM, b"")

@@ -206,7 +206,7 @@ def test_a_foreign_site_has_nothing_to_find(client, done, camera):
 
 
 def test_features_are_listed_in_pages(as_supervisor, footage, monkeypatch):
-    monkeypatch.setattr("training.api.features.PAGE_SIZE", 2)
+    monkeypatch.setattr("training.api.paging.PAGE_SIZE", 2)
     for rate in (1, 2, 3):
         features.ask(footage_ids=[footage.pk], detector="yolo", sample_rate=rate, trigger="command")
 

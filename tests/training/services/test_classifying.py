@@ -137,6 +137,16 @@ class TestFootage:
         assert again.samples == fresh.samples
         assert again.spans == fresh.spans
 
+    def test_features_of_more_frames_than_a_session_takes_are_not_used(self, footage, tmp_path):
+        """The film has ten frames a second, and the classifier learned from five."""
+        tasking.train(tmp_path / "five", columns=COLUMNS, mode="yolo", frames_per_second=5.0)
+        chosen = task_models.choose(str(tmp_path / "five"))
+        fresh = classifying.classify_footage(footage, chosen)
+        (row,) = features.ask(footage_ids=[footage.pk], detector="yolo", trigger="command")
+        assert features.extract_now(row.pk).frames > fresh.frames
+        again = classifying.classify_footage(footage, chosen)
+        assert again.samples == fresh.samples and again.frames == fresh.frames
+
     def test_features_of_other_models_are_not_used(self, footage, chosen, monkeypatch):
         (row,) = features.ask(footage_ids=[footage.pk], detector="yolo", trigger="command")
         features.extract_now(row.pk)

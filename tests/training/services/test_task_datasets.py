@@ -280,6 +280,17 @@ class TestSplits:
 
         assert groups[copy.pk] == groups[videos[0].pk]
 
+    def test_a_short_video_beside_a_long_one_is_not_lost(self, site, camera, asked):
+        several(camera, asked, many=1, seconds=180.0)
+        first = done(site)
+        short = material.video(camera, asked, seconds=5.0, spans=[[0.0, 5.0, "work"]])
+
+        dataset = done(site)
+
+        assert dataset.pk != first.pk
+        groups = {row.group for row in entries(dataset) if row.feature_set_id == short.pk}
+        assert groups == {f"video {short.footage.sha256}"}
+
     def test_too_short_a_video_is_refused_with_what_was_left_out(self, site, camera, asked):
         material.video(camera, asked, seconds=5.0, spans=material.alternating(5.0, 2.5))
 

@@ -62,7 +62,7 @@ class Command(DoorCommand):
     def handle(self, *args, **given):
         task_dataset_folder.require_free(given["output"])
         site = _site(given["site"])
-        chosen = [*(given["feature_set"] or ()), *self._taken_in(given["features"] or (), site)]
+        chosen = [*(given["feature_set"] or ()), *self._taken_in(given, site)]
         options = _options(given) | ({"feature_sets": sorted(set(chosen))} if chosen else {})
         asked = datasets.freeze(slot=TASK_CLASSIFIER, sites=[site], options=options)
         dataset = self._frozen(asked)
@@ -77,13 +77,13 @@ class Command(DoorCommand):
             write_json(given["json"], told | {"output": str(given["output"])})
         self._say(dataset, told, given["output"], is_new=dataset.pk == asked.pk)
 
-    def _taken_in(self, paths, site):
+    def _taken_in(self, given, site):
         """Return the ids of the features in these files, taken in where they are not known."""
         found = []
-        for path in paths:
+        for path in given["features"] or ():
             if not path.is_file():
                 raise DomainError("features_missing", f"There is no file {path}.")
-            row = feature_files.known(path, site)
+            row = feature_files.known(path, site, own_labels=given["own_labels"])
             if row is None:
                 row = features.import_parquet(path, site=site, by=None)
                 self.stdout.write(f"taken in: {path.name} as features {row.pk}")

@@ -267,19 +267,30 @@ def _grouped(videos, spec, warnings):
     is_few = len(groups) <= blocks.FEW_VIDEOS
     if is_few and groups - pinned:
         told = "1 video has" if len(groups) == 1 else f"{len(groups)} videos have"
+        margin = blocks.margin_of(spec.window_seconds, spec.gap_seconds)
         warnings.append(
             f"Only {told} labelled windows, so they are cut into contiguous blocks with"
-            f" {blocks.margin_of(spec.window_seconds, spec.gap_seconds):g} s left out between two: what tests comes from the very"
+            f" {margin:g} s left out between two: what tests comes from the very"
             " videos that train, and says little of other videos."
         )
     cut_before = {}
     for video in videos:
         names = cut_before.get(video.group) or blocks.names_again(video.group, pinned)
-        if not names and is_few and video.group not in pinned:
+        is_new = is_few and video.group not in pinned and video.group not in cut_before
+        # One that is too short to be cut is not lost where others part into train and test.
+        if not names and is_new and not (len(groups) > 1 and _is_too_short(video, spec)):
             names = blocks.names(video.group, *video.duration)
         cut_before[video.group] = names
         many = len(video.cut.ends)
         yield video, _in_blocks(video, names, spec) if names else [video.group] * many
+
+
+def _is_too_short(video, spec):
+    from training.learning import blocks
+
+    start, end = video.duration
+    margin = blocks.margin_of(spec.window_seconds, spec.gap_seconds)
+    return blocks.is_too_short(end - start, spec.window_seconds, margin)
 
 
 def _in_blocks(video, names, spec):
