@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from detection.models import Deployment, Segment
+from detection.models import Deployment
 from detection.selectors import challenger
 from detection.services import model_store, serving
 from detection.slots import TASK_CLASSIFIER
@@ -100,10 +100,3 @@ def follow(watch, footage):
 def told_of(watch):
     """Return the columns of a finished segment that say why its tasks were not classified."""
     return {"error_code": OFF, "error_message": watch.trouble} if watch.trouble else {}
-
-
-def trouble_of(camera):
-    """Return why the latest footage of a camera was not classified; "" where it was."""
-    latest = Segment.objects.filter(footage__camera=camera, state=Segment.State.DONE)
-    latest = latest.order_by("-finished_at", "-pk").first()
-    return latest.error_message if latest is not None and latest.error_code == OFF else ""

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from detection.services import deployments, model_store
+from detection.models import Segment
+from detection.services import deployments, model_store, task_serving
 from detection.slots import TASK_CLASSIFIER
 from detection.vision import landmarks
 from detection.vision.landmarks import Landmarks
@@ -77,3 +78,11 @@ def deploy(folder, name="tasks-1", **columns):
 
 
 assert set(COLUMNS) <= set(names_of("mediapipe"))
+
+
+def trouble_of(camera):
+    """Return why the latest footage of a camera was not classified; "" where it was."""
+    latest = Segment.objects.filter(footage__camera=camera, state=Segment.State.DONE)
+    latest = latest.order_by("-finished_at", "-pk").first()
+    is_off = latest is not None and latest.error_code == task_serving.OFF
+    return latest.error_message if is_off else ""

@@ -192,7 +192,7 @@ class TestTrouble:
         return row
 
     def why(self, row):
-        return task_serving.trouble_of(row.camera)
+        return tasking.trouble_of(row.camera)
 
     def test_nothing_deployed_is_said(self, film):
         row = self.ingested(film)

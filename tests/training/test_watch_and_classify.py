@@ -49,7 +49,7 @@ def test_frame_for_frame(film, model_dir, tmp_path, site, settings, every):
     while following:
         following = ingestion.ingest_segment(following)
     live = task_logs.samples_of(row, champion)
-    assert task_serving.trouble_of(camera) == ""
+    assert tasking.trouble_of(camera) == ""
     assert row.segments.count() > 1
 
     row.refresh_from_db()
