@@ -9,8 +9,9 @@ from detection.models.footage import Footage, OfFootageQuerySet
 class TaskLog(models.Model):
     """What one deployment said in a stretch of footage, sample by sample; never changed.
 
-    ``samples`` are [[at_seconds, label, confidence]], in order; ``latency`` has the milliseconds
-    of one sample: {"median", "p95", "slowest"}.
+    ``samples`` are [[at_seconds, label, confidence]], in order; ``lag_seconds`` is how much later
+    than the task their label changes; ``latency`` has the milliseconds that one took:
+    {"median", "p95", "slowest"}.
     """
 
     footage = models.ForeignKey(Footage, on_delete=models.CASCADE, related_name="task_logs")
@@ -18,6 +19,7 @@ class TaskLog(models.Model):
     start_seconds = models.FloatField()
     end_seconds = models.FloatField()
     samples = models.JSONField(default=list)
+    lag_seconds = models.FloatField(default=0.0)
     latency = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -224,7 +224,7 @@ class Feed:
 
     def _tell_sample(self, place, sample, builder, captions, events):
         row, number, gap_seconds, (at, label, confidence) = sample
-        builder.gap_seconds = gap_seconds
+        builder.gap_seconds, builder.lag_seconds = gap_seconds, row.lag_seconds
         ended = builder.add(at, label, confidence)
         told = {
             "t": at,

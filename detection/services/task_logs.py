@@ -40,6 +40,7 @@ def _store_one(footage, one):
             end_seconds=part[-1][0],
             samples=part,
             latency=one.latency,
+            lag_seconds=one.lag_seconds,
         )
         for part in _parts(one.samples, stretches)
     ]
@@ -83,8 +84,14 @@ def gap_of(samples):
     return max(LEAST_GAP_SECONDS, STEPS_IN_A_GAP * usual)
 
 
-def spans_of(samples):
+def lag_of(footage, deployment):
+    """Return how much later than the task the labels of a deployment change in a footage."""
+    rows = TaskLog.objects.filter(footage=footage, deployment=deployment)
+    return rows.values_list("lag_seconds", flat=True).first() or 0.0
+
+
+def spans_of(samples, lag_seconds=0.0):
     """Return the task_stream.TaskSpan of samples of one deployment, in order."""
     from detection.vision import task_stream
 
-    return task_stream.spans_of(samples, gap_seconds=gap_of(samples))
+    return task_stream.spans_of(samples, gap_seconds=gap_of(samples), lag_seconds=lag_seconds)

@@ -32,6 +32,7 @@ class Said:
     deployment: Deployment
     samples: list
     latency: dict
+    lag_seconds: float = 0.0
 
 
 class _Stream:
@@ -53,7 +54,8 @@ class _Stream:
     def take(self):
         from detection.vision.task_stream import latency_of
 
-        said = Said(self.deployment, self.said, latency_of(self.latencies))
+        latency, lag_seconds = latency_of(self.latencies), self.stream.lag_seconds
+        said = Said(self.deployment, self.said, latency, lag_seconds)
         self.said = []
         self.latencies.clear()
         return said

@@ -4,7 +4,7 @@ A stream is its rows in order: the window that ends with a row is asked about as
 whole, and the answers are smoothed over the seconds before. Nothing looks ahead, so that a file
 played through here row by row gives what the live camera gave. A sample tells of the window that
 ends at its time: where the task changes, the label follows after half a window and half of what is
-smoothed over.
+smoothed over. Spans are set back by that lag, so that they begin and end when the task does.
 
 A label changes as soon as another one is the likelier, without a threshold in between: what keeps
 it from flickering is the smoothing alone.
@@ -119,6 +119,7 @@ class TaskStream:
         smoothing_seconds: over how long.
 
     Attributes:
+        lag_seconds: how much later than the task the label changes, see ``lag_of``.
         latencies: milliseconds that the latest samples took, from row to label; at most
             MOST_LATENCIES of them.
 
@@ -135,6 +136,7 @@ class TaskStream:
         self._window = RollingWindow(predictor.spec, len(self._places))
         gap_seconds = predictor.spec.gap_seconds
         self._smoother = Smoother(smoothing, smoothing_seconds, gap_seconds=gap_seconds)
+        self.lag_seconds = lag_of(predictor.spec, smoothing, smoothing_seconds)
         self.latencies = deque(maxlen=MOST_LATENCIES)
 
     def step(self, at_seconds: float, values) -> TaskSample | None:
@@ -165,16 +167,27 @@ class TaskStream:
         self._smoother.restore(state["smoother"])
 
 
+def lag_of(spec, smoothing, smoothing_seconds: float) -> float:
+    """Return how much later than the task the label of a sample changes, in seconds.
+
+    A window is called by what fills more than half of it, which is so half a window after a change;
+    a median follows after half of what it is taken over, and a moving mean in about its time
+    constant. Never more than a window, so that a span does not begin before its first frame.
+    """
+    smoothed = {"median": smoothing_seconds / 2, "ema": smoothing_seconds, "none": 0.0}
+    return float(min(spec.window_seconds / 2 + smoothed[smoothing], spec.offsets[0]))
+
+
 class SpanBuilder:
     """Join samples into spans as they come.
 
-    A span starts at its first sample. It ends where a sample says something else; before a gap,
-    and at the end of everything, it ends at its last sample, so that one sample alone makes a span
-    without length.
+    A span starts at its first sample and ends where a sample says something else, both set back by
+    ``lag_seconds``. Before a gap, and at the end of everything, it ends at its last sample, so that
+    without a lag one sample alone makes a span without length.
     """
 
-    def __init__(self, *, gap_seconds: float = 1.0):
-        self.gap_seconds = gap_seconds
+    def __init__(self, *, gap_seconds: float = 1.0, lag_seconds: float = 0.0):
+        self.gap_seconds, self.lag_seconds = gap_seconds, lag_seconds
         self._label, self._start, self._last = None, 0.0, 0.0
         self._count, self._total, self._lowest = 0, 0.0, 1.0
 
@@ -184,10 +197,10 @@ class SpanBuilder:
         if self._label is not None:
             is_gap = not 0 < at_seconds - self._last <= self.gap_seconds
             if is_gap or label != self._label:
-                ended = self._span(self._last if is_gap else at_seconds)
+                ended = self._span(self._last if is_gap else self._set_back(at_seconds))
                 self._label = None
         if self._label is None:
-            self._label, self._start = label, at_seconds
+            self._label, self._start = label, self._set_back(at_seconds)
             self._count, self._total, self._lowest = 0, 0.0, 1.0
         self._last = at_seconds
         self._count += 1
@@ -200,6 +213,9 @@ class SpanBuilder:
         ended = self._span(self._last) if self._label is not None else None
         self._label = None
         return ended
+
+    def _set_back(self, at_seconds):
+        return max(at_seconds - self.lag_seconds, 0.0)
 
     def _span(self, end_seconds):
         mean = self._total / self._count
@@ -220,14 +236,15 @@ class SpanBuilder:
             self._label = None
 
 
-def spans_of(samples, *, gap_seconds: float = 1.0) -> list[TaskSpan]:
+def spans_of(samples, *, gap_seconds: float = 1.0, lag_seconds: float = 0.0) -> list[TaskSpan]:
     """Return the spans of samples in order; see ``SpanBuilder``.
 
     Args:
         samples: TaskSamples, or rows [at_seconds, label, confidence].
         gap_seconds: samples further apart belong to two spans.
+        lag_seconds: of the stream that said them.
     """
-    builder, spans = SpanBuilder(gap_seconds=gap_seconds), []
+    builder, spans = SpanBuilder(gap_seconds=gap_seconds, lag_seconds=lag_seconds), []
     for sample in samples:
         is_row = not isinstance(sample, TaskSample)
         row = sample if is_row else (sample.at_seconds, sample.label, sample.confidence)

@@ -33,7 +33,7 @@ class Classified:
 
     Attributes:
         samples: rows [at_seconds, label, confidence].
-        spans: task_stream.TaskSpan of them.
+        spans: task_stream.TaskSpan of them, set back by ``lag_seconds``.
         frames: how many were looked at; ``without_people`` counts those in which nobody was found.
         measured: "video", or "features" where they were there already.
         rates: (lowest, highest) frames a second between two that were looked at.
@@ -43,6 +43,7 @@ class Classified:
     samples: list
     spans: list
     latency: dict
+    lag_seconds: float
     frames: int
     without_people: int
     measured: str
@@ -68,6 +69,7 @@ class Classified:
                 for span in self.spans
             ],
             "latency": {name: self.latency.get(name) for name in ("median", "p95")},
+            "lag_seconds": self.lag_seconds,
             "frames": self.frames,
             "frames_without_people": self.without_people,
             "frames_per_second": list(self.rates),
@@ -146,7 +148,9 @@ def store(footage, classified):
     if deployment is None:
         message = f"{classified.chosen.name} is not deployed: only what serves is kept as said."
         raise DomainError("not_deployed", message)
-    said = task_watching.Said(deployment, classified.samples, classified.latency)
+    said = task_watching.Said(
+        deployment, classified.samples, classified.latency, classified.lag_seconds
+    )
     return task_logs.store(footage, [said])
 
 
@@ -232,7 +236,12 @@ class _Run:
         return Classified(
             chosen=self.chosen,
             samples=rows,
-            spans=spans_of(rows, gap_seconds=self.chosen.predictor.spec.gap_seconds),
+            spans=spans_of(
+                rows,
+                gap_seconds=self.chosen.predictor.spec.gap_seconds,
+                lag_seconds=self.stream.lag_seconds,
+            ),
+            lag_seconds=self.stream.lag_seconds,
             latency=latency_of(self.stream.latencies),
             frames=len(self.times),
             without_people=self.without_people,

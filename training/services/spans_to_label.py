@@ -87,10 +87,11 @@ def _by_deployment(footage, logs):
 
 
 def _samples(logs):
-    """Return the samples of logs by time, each moment once."""
+    """Return the samples of logs by the time that they are about, each moment once."""
     said = {}
     for log in logs:
-        for at_seconds, label, confidence in log.samples:
+        for told_at, label, confidence in log.samples:
+            at_seconds = max(told_at - log.lag_seconds, 0.0)
             said.setdefault(at_seconds, doubtful.Sample(at_seconds, label, confidence))
     return [said[at_seconds] for at_seconds in sorted(said)]
 

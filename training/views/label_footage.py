@@ -141,7 +141,8 @@ def _suggested(user, label_set, video):
         return None
     deployment, samples = said
     known = set(label_set.label_names)
-    spans = [asdict(span) for span in task_logs.spans_of(samples) if span.label in known]
+    told = task_logs.spans_of(samples, task_logs.lag_of(video, deployment))
+    spans = [asdict(span) for span in told if span.label in known]
     rows = [
         {"start": one["start_seconds"], "end": one["end_seconds"]}
         | {name: one[name] for name in ("label", "confidence", "lowest")}

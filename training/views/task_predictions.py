@@ -72,7 +72,7 @@ def _chosen(spoke, wanted):
 def _said(user, video, deployment):
     """Return the document of the timeline, and the rows of the page's table."""
     samples = task_logs.samples_of(video, deployment)
-    spans = task_logs.spans_of(samples)
+    spans = task_logs.spans_of(samples, task_logs.lag_of(video, deployment))
     labels = deployment.class_names or sorted({label for _, label, _ in samples})
     truth = selectors.truth(user, video, labels)
     told = truth.label_set.label_names if truth else ()
@@ -115,12 +115,13 @@ def task_predictions_json(request, pk):
     chosen = _chosen(selectors.who_spoke(video), request.GET.get("model"))
     if chosen is None:
         raise NotFound("Nothing was said of this video yet.")
-    samples = task_logs.samples_of(video, chosen)
+    samples, lag_seconds = task_logs.samples_of(video, chosen), task_logs.lag_of(video, chosen)
     document = {
         "model": {"name": chosen.name, "deployment": chosen.pk},
         "classes": chosen.class_names,
         "samples": [{"t": at, "label": label, "confidence": sure} for at, label, sure in samples],
-        "segments": [_as_row(span) for span in task_logs.spans_of(samples)],
+        "segments": [_as_row(span) for span in task_logs.spans_of(samples, lag_seconds)],
+        "lag_seconds": lag_seconds,
         "latency": selectors.latency(video, chosen),
         "frames": len(samples),
     }

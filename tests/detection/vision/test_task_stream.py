@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -178,3 +179,36 @@ class TestSpans:
             found.append(builder.add(*sample))
         found.append(builder.finish())
         assert [span for span in found if span] == spans_of(samples)
+
+    @pytest.mark.parametrize(
+        ("smoothing", "seconds"), [("none", 1.0), ("median", 1.0), ("ema", 0.5)]
+    )
+    def test_set_back_they_begin_and_end_with_the_task(self, smoothing, seconds):
+        # The hand is as far above the classifier's border as it is below it otherwise.
+        times, values = rows(40.0, busy=((10.0, 25.0),))
+        values[:, 0] = np.where((times >= 10.0) & (times < 25.0), 2.0, 0.0)
+        stream = TaskStream(ToyPredictor(), NAMES, smoothing, seconds)
+        samples = [stream.step(at, row) for at, row in zip(times, values, strict=True)]
+        samples = [sample for sample in samples if sample is not None]
+
+        as_told = spans_of(samples)
+        set_back = spans_of(samples, lag_seconds=stream.lag_seconds)
+
+        assert [span.label for span in set_back] == ["idle", "work", "idle"]
+        assert as_told[1].start_seconds - 10.0 > 0.8
+        assert set_back[1].start_seconds == pytest.approx(10.0, abs=0.3)
+        assert set_back[1].end_seconds == pytest.approx(25.0, abs=0.3)
+        assert set_back[-1].end_seconds == times[-1]
+
+    @given(
+        st.lists(st.tuples(st.sampled_from([100, 250, 1500]), st.sampled_from("abc")), max_size=40),
+        st.floats(0.0, 1.4),
+    )
+    def test_set_back_none_lies_over_another(self, told, lag_seconds):
+        at, samples = 2.0, []
+        for milliseconds, label in told:
+            at += milliseconds / 1000
+            samples.append((at, label, 0.9))
+        spans = spans_of(samples, gap_seconds=1.0, lag_seconds=lag_seconds)
+        assert all(span.start_seconds <= span.end_seconds for span in spans)
+        assert all(one.end_seconds <= other.start_seconds + 1e-9 for one, other in pairwise(spans))

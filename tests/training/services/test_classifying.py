@@ -63,7 +63,7 @@ class TestAFile:
         assert found.frames == 80
         assert [at for at, *_ in found.samples] == [number / 10 for number in range(8, 80)]
         assert {label for _, label, _ in found.samples} <= {"idle", "work"}
-        assert found.spans[0].start_seconds == 0.8
+        assert found.spans[0].start_seconds == pytest.approx(0.8 - found.lag_seconds, abs=1e-6)
         assert found.spans[-1].end_seconds == 7.9
         assert list(found.warnings) == []
 
