@@ -76,7 +76,7 @@ def learned(decision):
 
 
 def pin(footage, split):
-    GroupSplit.objects.create(slot=TASK_CLASSIFIER, group=f"footage {footage.pk}", split=split)
+    GroupSplit.objects.create(slot=TASK_CLASSIFIER, group=f"video {footage.sha256}", split=split)
 
 
 def predicted(footage, seconds=SECONDS):
