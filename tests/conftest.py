@@ -12,6 +12,7 @@ import ipaddress
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 import uuid
 from pathlib import Path
@@ -239,10 +240,13 @@ def redis_url():
 
 @pytest.fixture(scope="session")
 def strace():
-    """Return the path of an installed strace."""
+    """Return the path of an installed strace that may trace here."""
     path = shutil.which("strace")
     if path is None:
         _without("strace is not installed", "SECOND_LOOK_REQUIRE_SERVICES")
+    tried = subprocess.run([path, "-qq", "-o", os.devnull, "true"], check=False)
+    if tried.returncode:
+        _without("this system does not let strace trace", "SECOND_LOOK_REQUIRE_SERVICES")
     return path
 
 
